@@ -1,0 +1,1 @@
+"""TFX components for retrieval models."""

@@ -1,0 +1,1 @@
+"""ExampleGen for interactions that are in BigQuery."""

@@ -1,0 +1,180 @@
+"""Source of Keras layers, optimisers and schedules as a ModelConfig names them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from tfx_retrieval.components.config_codegen.source import (
+    Call,
+    Expression,
+    assign,
+    call,
+    literal,
+)
+from tfx_retrieval.proto import model_config_pb2
+
+_Dense = model_config_pb2.Dense
+
+_OPTIMIZERS = {
+    "adagrad": "Adagrad",
+    "adam": "Adam",
+    "sgd": "SGD",
+    "rmsprop": "RMSprop",
+    "adamw": "AdamW",
+    "ftrl": "Ftrl",
+}
+_FTRL_KEYWORDS = {"l1": "l1_regularization_strength", "l2": "l2_regularization_strength"}
+
+
+def layer_definitions(
+    layers: Iterable[model_config_pb2.Layer], width: int, prefix: str = ""
+) -> tuple[list[tuple[str, Expression]], int]:
+    """Returns the layers of a stack as Python names and constructor calls.
+
+    Args:
+        layers: Layers of a resolved ModelConfig.
+        width: Width of the stack's input; residual and cross layers keep it.
+        prefix: Begins each name.
+
+    Returns:
+        The definitions, in order, and the width of the stack's output.
+    """
+    definitions: list[tuple[str, Expression]] = []
+    for number, layer in enumerate(layers, start=1):
+        kind = layer.WhichOneof("kind")
+        name = f"{prefix}{kind}_{number}"
+        if kind == "dense":
+            width = layer.dense.units
+        definitions.append((name, _layer(layer, name, width)))
+    return definitions, width
+
+
+def stack_calls(
+    layers: Sequence[model_config_pb2.Layer], names: Sequence[str], indent: int
+) -> list[str]:
+    """Returns the statements of a Keras `call` that send `x` through a stack.
+
+    Args:
+        layers: Layers of a resolved ModelConfig.
+        names: Their Python names.
+        indent: Column of the statements.
+    """
+    lines = []
+    previous = ""
+    for layer, name in zip(layers, names, strict=True):
+        kind = layer.WhichOneof("kind")
+        if kind == "cross" and previous != "cross":
+            # Each cross layer of a run multiplies with what entered the run.
+            lines.append(assign("crossed", "x", indent))
+        lines.append(assign("x", _call(kind, name), indent))
+        previous = kind
+    return lines
+
+
+def _call(kind: str, name: str) -> str:
+    if kind == "residual":
+        return f"x + self.{name}(x)"
+    if kind == "cross":
+        return f"self.{name}(crossed, x)"
+    if kind in ("dropout", "batch_norm"):
+        return f"self.{name}(x, training=training)"
+    return f"self.{name}(x)"
+
+
+def dense(units: int | str, name: str, **keywords: Expression) -> Call:
+    """Returns the constructor of a Dense layer."""
+    return call("tf.keras.layers.Dense", str(units), **keywords, name=literal(name))
+
+
+def optimizer(config: model_config_pb2.Optimizer, learning_rate: str, clip_norm: str) -> Call:
+    """Returns the constructor of a Keras optimiser.
+
+    Args:
+        config: Optimizer of a resolved ModelConfig.
+        learning_rate: Source of the learning rate.
+        clip_norm: Source of the norm to which each gradient is clipped, or "".
+    """
+    kind = config.WhichOneof("kind")
+    options = getattr(config, kind)
+    keywords: dict[str, Expression] = {}
+    for field in options.DESCRIPTOR.fields:
+        name = _FTRL_KEYWORDS.get(field.name, field.name) if kind == "ftrl" else field.name
+        keywords[name] = literal(getattr(options, field.name))
+    if clip_norm:
+        keywords["clipnorm"] = clip_norm
+    return call(f"tf.keras.optimizers.{_OPTIMIZERS[kind]}", learning_rate, **keywords)
+
+
+def schedule(config: model_config_pb2.Schedule) -> Call | None:
+    """Returns the constructor of a learning-rate schedule over `learning_rate`.
+
+    Args:
+        config: Schedule of a resolved ModelConfig.
+
+    Returns:
+        The schedule without its warm-up, or None if the rate only warms up.
+    """
+    kind = config.WhichOneof("kind")
+    if kind == "exponential":
+        return call(
+            "tf.keras.optimizers.schedules.ExponentialDecay",
+            "learning_rate",
+            decay_steps=str(config.exponential.decay_steps),
+            decay_rate=literal(config.exponential.decay_rate),
+        )
+    if kind == "cosine":
+        return call(
+            "tf.keras.optimizers.schedules.CosineDecay",
+            "learning_rate",
+            decay_steps=str(config.cosine.decay_steps),
+            alpha=literal(config.cosine.alpha),
+        )
+    return None
+
+
+def _layer(layer: model_config_pb2.Layer, name: str, width: int) -> Expression:
+    kind = layer.WhichOneof("kind")
+    quoted = literal(name)
+    if kind == "dense":
+        return _dense_layer(layer.dense, name)
+    if kind == "dropout":
+        return call("tf.keras.layers.Dropout", literal(layer.dropout.rate), name=quoted)
+    if kind == "batch_norm":
+        return call(
+            "tf.keras.layers.BatchNormalization",
+            momentum=literal(layer.batch_norm.momentum),
+            epsilon=literal(layer.batch_norm.epsilon),
+            name=quoted,
+        )
+    if kind == "layer_norm":
+        return call(
+            "tf.keras.layers.LayerNormalization",
+            epsilon=literal(layer.layer_norm.epsilon),
+            name=quoted,
+        )
+    if kind == "residual":
+        return dense(width, name, **_activation(layer.residual.activation))
+    projection: dict[str, Expression] = {}
+    if layer.cross.HasField("projection_dim"):
+        projection["projection_dim"] = str(layer.cross.projection_dim)
+    return call("tfrs.layers.dcn.Cross", **projection, name=quoted)
+
+
+def _dense_layer(config: model_config_pb2.Dense, name: str) -> Call:
+    keywords: dict[str, Expression] = dict(_activation(config.activation))
+    if config.l1 and config.l2:
+        penalty = call("tf.keras.regularizers.L1L2", literal(config.l1), literal(config.l2))
+        keywords["kernel_regularizer"] = penalty
+    elif config.l1:
+        keywords["kernel_regularizer"] = call("tf.keras.regularizers.L1", literal(config.l1))
+    elif config.l2:
+        keywords["kernel_regularizer"] = call("tf.keras.regularizers.L2", literal(config.l2))
+    return dense(config.units, name, **keywords)
+
+
+def _activation(activation: int) -> dict[str, Expression]:
+    if activation in (_Dense.unspecified, _Dense.linear):
+        return {}
+    if activation == _Dense.leaky_relu:
+        return {"activation": "tf.nn.leaky_relu"}
+    return {"activation": literal(_Dense.Activation.Name(activation))}

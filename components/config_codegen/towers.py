@@ -1,0 +1,224 @@
+"""Writes the query and the candidate tower of a generated trainer."""
+
+from __future__ import annotations
+
+import dataclasses
+
+from tfx_retrieval.components.config_codegen import naming
+from tfx_retrieval.components.config_codegen.layers import (
+    dense,
+    layer_definitions,
+    stack_calls,
+)
+from tfx_retrieval.components.config_codegen.source import (
+    Call,
+    Expression,
+    assign,
+    call,
+    items,
+    literal,
+    returns,
+)
+from tfx_retrieval.components.config_codegen.tower_inputs import (
+    Kind,
+    Table,
+    TowerInput,
+    id_table,
+    tower_inputs,
+)
+from tfx_retrieval.proto import feature_config_pb2, model_config_pb2
+
+__all__ = ["Table", "Tower", "TowerInput", "embedding", "id_table", "write_towers"]
+
+_BODY = 8
+
+
+@dataclasses.dataclass
+class Tower:
+    """A tower as the template prints it.
+
+    Attributes:
+        name: Python name, `query_tower` or `candidate_tower`.
+        class_name: Name of its class.
+        side: `query` or `candidate`.
+        width: Width of its output.
+        inputs: What it reads.
+        shared_tables: Embedding tables that both towers use.
+        init: Statements of `__init__`.
+        call: Statements of `call`.
+    """
+
+    name: str
+    class_name: str
+    side: str
+    width: int
+    inputs: list[TowerInput]
+    shared_tables: list[Table]
+    init: list[str]
+    call: list[str]
+
+    @property
+    def features(self) -> list[str]:
+        """Names of the transformed features that the tower reads."""
+        return [item.feature for item in self.inputs]
+
+    @property
+    def tables(self) -> list[Table]:
+        """Distinct embedding tables that the tower reads, shared ones included."""
+        return list(dict.fromkeys(item.table for item in self.inputs if item.table))
+
+    @property
+    def shared(self) -> list[str]:
+        """Names of the layers that the tower gets from outside."""
+        return [table.name for table in self.shared_tables if table in self.tables]
+
+    @property
+    def parameters(self) -> list[str]:
+        """Parameters of the tower's `__init__` after `self`."""
+        return ["tf_transform_output", *self.shared]
+
+
+def write_towers(
+    features: feature_config_pb2.FeatureConfig, model: model_config_pb2.ModelConfig
+) -> tuple[Tower, Tower]:
+    """Returns the query and the candidate tower of two resolved configs."""
+    width = model.output_embedding_dim
+    query_inputs = tower_inputs(features, features.query, width)
+    candidate_inputs = tower_inputs(features, features.candidate, width)
+    shared = _shared_tables(features, query_inputs, candidate_inputs)
+    return (
+        _write("query", query_inputs, shared, model, model.query_tower),
+        _write("candidate", candidate_inputs, shared, model, model.candidate_tower),
+    )
+
+
+def embedding(table: Table) -> Call:
+    """Returns the constructor of an embedding layer."""
+    return call("tf.keras.layers.Embedding", table.rows, str(table.dim), name=literal(table.name))
+
+
+def _shared_tables(
+    features: feature_config_pb2.FeatureConfig,
+    query_inputs: list[TowerInput],
+    candidate_inputs: list[TowerInput],
+) -> list[Table]:
+    """Returns the tables that both towers read because the config says so.
+
+    A history reads the candidate id's table, and columns with a common vocabulary name share
+    one; a column that merely stands on both sides has a table in each tower.
+    """
+    named = set()
+    vocabularies = naming.vocabulary_names(features)
+    for side in (features.query, features.candidate):
+        for feature in side.features:
+            if feature.HasField("vocabulary") and feature.vocabulary.name:
+                named.add(vocabularies[feature.column])
+    in_query = {item.table: item.kind for item in query_inputs if item.table}
+    in_candidate = {item.table for item in candidate_inputs if item.table}
+    return [
+        table
+        for table, kind in in_query.items()
+        if table in in_candidate and (kind is Kind.HISTORY or table.vocabulary in named)
+    ]
+
+
+def _write(
+    side: str,
+    inputs: list[TowerInput],
+    shared: list[Table],
+    model: model_config_pb2.ModelConfig,
+    stack: model_config_pb2.Tower,
+) -> Tower:
+    tower = Tower(
+        name=f"{side}_tower",
+        class_name=f"{side.capitalize()}Tower",
+        side=side,
+        width=model.output_embedding_dim,
+        inputs=inputs,
+        shared_tables=shared,
+        init=[],
+        call=[],
+    )
+    tower.init += [f"{' ' * _BODY}self.{name} = {name}" for name in tower.shared]
+    for table in tower.tables:
+        if table.name not in tower.shared:
+            tower.init.append(assign(f"self.{table.name}", embedding(table), _BODY))
+    for item in inputs:
+        layer = _input_layer(item)
+        if layer is not None:
+            tower.init.append(assign(f"self.{item.name}", layer, _BODY))
+    width = sum(item.width for item in inputs)
+    definitions, _ = layer_definitions(stack.layers, width)
+    tower.init += [assign(f"self.{name}", layer, _BODY) for name, layer in definitions]
+    if model.output_projection:
+        projection = dense(model.output_embedding_dim, "projection")
+        tower.init.append(assign("self.projection", projection, _BODY))
+    _write_call(tower, model, stack, [name for name, _ in definitions])
+    return tower
+
+
+def _write_call(
+    tower: Tower,
+    model: model_config_pb2.ModelConfig,
+    stack: model_config_pb2.Tower,
+    layer_names: list[str],
+) -> None:
+    lines = tower.call
+    parts: list[Expression] = []
+    for item in tower.inputs:
+        if item.kind is Kind.HISTORY and item.pooling != "mean":
+            lines += _encode_history(item)
+            parts.append(item.name.removesuffix("_encoder"))
+        else:
+            parts.append(_input_value(item))
+    x: Expression = parts[0] if len(parts) == 1 else call("tf.concat", items(parts), axis="1")
+    lines.append(assign("x", x, _BODY))
+    lines += stack_calls(stack.layers, layer_names, _BODY)
+    x = "self.projection(x)" if model.output_projection else "x"
+    if model.mixed_precision:
+        x = call("tf.cast", x, "tf.float32")
+    if model.retrieval_loss.l2_normalize:
+        x = call("tf.math.l2_normalize", x, axis="1")
+    lines.append(returns(x, _BODY))
+
+
+def _input_layer(item: TowerInput) -> Call | None:
+    """Returns the constructor of the layer that an input has to itself, if it has one."""
+    name = literal(item.name)
+    if item.kind is Kind.PROJECTED:
+        return dense(item.width, item.name)
+    if item.kind is Kind.MAPPED_VECTOR:
+        return dense(item.width, item.name, kernel_initializer='"identity"')
+    if item.kind is Kind.HISTORY and item.pooling == "gru":
+        return call("tf.keras.layers.GRU", str(item.width), name=name)
+    if item.kind is Kind.HISTORY and item.pooling == "attention":
+        return call("AttentionEncoder", str(item.length), str(item.width), name=name)
+    return None
+
+
+def _input_value(item: TowerInput) -> Expression:
+    """Returns the source of what an input adds to the tower's first vector."""
+    feature = f"features[{literal(item.feature)}]"
+    if item.kind is Kind.EMBEDDING and item.table:
+        return call(f"self.{item.table.name}", feature)
+    if item.kind in (Kind.POOLED, Kind.HISTORY) and item.table:
+        return call("mean_embedding", f"self.{item.table.name}", feature)
+    if item.kind is Kind.FLAG:
+        return call("tf.cast", f"{feature}[:, None]", "tf.float32")
+    if item.kind is Kind.PROJECTED:
+        return call(f"self.{item.name}", f"{feature}[:, None]")
+    if item.kind is Kind.MAPPED_VECTOR:
+        return call(f"self.{item.name}", feature)
+    return feature if item.kind is Kind.VECTOR else f"{feature}[:, None]"
+
+
+def _encode_history(item: TowerInput) -> list[str]:
+    variable = item.name.removesuffix("_encoder")
+    feature = f"features[{literal(item.feature)}]"
+    assert item.table is not None
+    vectors = call(f"self.{item.table.name}", f"tf.maximum({variable}, 0)")
+    keywords: dict[str, Expression] = {"mask": f"{variable} >= 0"}
+    if item.pooling == "attention":
+        keywords["training"] = "training"
+    encoded = call(f"self.{item.name}", vectors, **keywords)
+    return [assign(variable, feature, _BODY), assign(variable, encoded, _BODY)]

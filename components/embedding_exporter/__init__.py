@@ -1,0 +1,1 @@
+"""EmbeddingExporter: tables of query and candidate embeddings."""

@@ -1,0 +1,1 @@
+"""InteractionExampleGen: tables of interactions into Examples."""

@@ -1,0 +1,90 @@
+"""Executor of InteractionExampleGen."""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+from typing import Any
+
+from tfx import types
+from tfx.components.example_gen import write_split
+from tfx.components.util import examples_utils
+from tfx.dsl.components.base import base_beam_executor
+from tfx.dsl.io import fileio
+from tfx.proto import example_gen_pb2
+from tfx.types import artifact_utils
+from tfx.types import standard_component_specs as standard
+from tfx.utils import proto_utils
+
+from tfx_retrieval.components.interaction_example_gen import beam_engine, in_process, report
+from tfx_retrieval.components.interaction_example_gen.table_spec import CANDIDATES, TableSpec
+
+_logger = logging.getLogger("tfx_retrieval.interaction_example_gen")
+
+TABLE_SPEC_KEY = "table_spec"
+ENGINE_KEY = "engine"
+CANDIDATES_KEY = "candidates"
+
+IN_PROCESS = in_process.ENGINE
+BEAM = beam_engine.ENGINE
+ENGINES = (IN_PROCESS, BEAM)
+
+
+class Executor(base_beam_executor.BaseBeamExecutor):
+    """Reads the files that the driver found and writes Examples of interactions and candidates."""
+
+    def Do(
+        self,
+        input_dict: dict[str, list[types.Artifact]],
+        output_dict: dict[str, list[types.Artifact]],
+        exec_properties: dict[str, Any],
+    ) -> None:
+        """Makes the Examples; see `InteractionExampleGen`.
+
+        Args:
+            input_dict: Empty.
+            output_dict: `examples` and `candidates`, one artifact each.
+            exec_properties: `input_base`, `input_config` with the pattern that the driver resolved,
+                `table_spec`, `engine`.
+
+        Raises:
+            InputError: The table does not fit the spec.
+        """
+        self._log_startup(input_dict, output_dict, exec_properties)
+        spec = TableSpec.from_json(exec_properties[TABLE_SPEC_KEY])
+        paths = [input_pattern(exec_properties)]
+        examples = artifact_utils.get_single_instance(output_dict[standard.EXAMPLES_KEY])
+        candidates = artifact_utils.get_single_instance(output_dict[CANDIDATES_KEY])
+        if exec_properties.get(ENGINE_KEY, IN_PROCESS) == BEAM:
+            result = beam_engine.make_examples(
+                paths, spec, examples.uri, candidates.uri, self._make_beam_pipeline
+            )
+        else:
+            result = in_process.make_examples(paths, spec, examples.uri, candidates.uri)
+        _describe(examples, spec.split.names, result)
+        _describe(candidates, (CANDIDATES,), result)
+
+
+def input_pattern(exec_properties: dict[str, Any]) -> str:
+    """Returns the pattern of the files to read."""
+    input_config = example_gen_pb2.Input()
+    proto_utils.json_to_proto(exec_properties[standard.INPUT_CONFIG_KEY], input_config)
+    base = exec_properties[standard.INPUT_BASE_KEY]
+    return os.path.join(base, input_config.splits[0].pattern)
+
+
+def _describe(
+    artifact: types.Artifact, split_names: tuple[str, ...], result: report.Report
+) -> None:
+    """Sets what readers of Examples look for, and writes the report beside the splits."""
+    artifact.split_names = artifact_utils.encode_split_names(list(split_names))
+    examples_utils.set_payload_format(artifact, example_gen_pb2.FORMAT_TF_EXAMPLE)
+    file_format = write_split.to_file_format_str(example_gen_pb2.FORMAT_TFRECORDS_GZIP)
+    examples_utils.set_file_format(artifact, file_format)
+    content = json.dumps(result.to_dict(), indent=2)
+    artifact.set_int_custom_property("rows_read", result.rows_read)
+    artifact.set_int_custom_property("rows_kept", result.rows_kept)
+    artifact.set_string_custom_property("report", json.dumps(result.to_dict()))
+    with fileio.open(os.path.join(artifact.uri, report.FILE_NAME), "w") as file:
+        file.write(content)

@@ -1,0 +1,435 @@
+"""From a trained model and raw Examples to figures: embeds, ranks and measures."""
+
+from __future__ import annotations
+
+import dataclasses
+import logging
+from collections.abc import Sequence
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+import tensorflow as tf
+from tfx.types import artifact, artifact_utils
+
+from tfx_retrieval.components.retrieval_evaluator import (
+    evaluation,
+    examples_reader,
+    options,
+    slices,
+)
+from tfx_retrieval.components.retrieval_evaluator.ranking import (
+    BoolArray,
+    IntArray,
+    ScoreFunction,
+    dot_product_scores,
+)
+from tfx_retrieval.components.scann_indexer import embed, reading
+from tfx_retrieval.errors import InputError, Problem
+
+TRAIN_SPLIT = "train"
+
+_logger = logging.getLogger("tfx_retrieval.retrieval_evaluator")
+_EMBEDDED_ROWS = 8192
+# Splits in order of time: the splits before the evaluated ones hold what a query has seen.
+_SPLIT_ORDER = ("train", "eval", "test")
+
+
+@dataclasses.dataclass(frozen=True)
+class Splits:
+    """Which split serves for what.
+
+    Attributes:
+        evaluated: Splits whose interactions are predicted.
+        seen: Splits whose items are excluded for a query.
+    """
+
+    evaluated: tuple[str, ...]
+    seen: tuple[str, ...]
+
+
+@dataclasses.dataclass(frozen=True)
+class Measurement:
+    """Figures and the data they were measured on.
+
+    Attributes:
+        evaluation: The figures.
+        splits: The splits used.
+        rows_left_out: Evaluation rows without a query or candidate id.
+        train_interactions: Rows of the training split.
+        notes: What a reader must know beyond `evaluation.notes`.
+    """
+
+    evaluation: evaluation.Evaluation
+    splits: Splits
+    rows_left_out: int
+    train_interactions: int
+    notes: tuple[str, ...]
+
+
+@dataclasses.dataclass(frozen=True)
+class _Catalogue:
+    """Distinct candidates, ascending by id, and where their chosen rows are."""
+
+    source: reading.Source
+    selection: reading.Selection
+    ids: pa.Array
+
+
+@dataclasses.dataclass(frozen=True)
+class _LoadedModel:
+    """A SavedModel and the names of its raw query columns."""
+
+    model: object
+    where: str
+    query_columns: tuple[str, ...]
+
+
+def choose_splits(
+    examples: Sequence[artifact.Artifact],
+    evaluated: Sequence[str] | None,
+    seen: Sequence[str] | None,
+) -> Splits:
+    """Chooses the splits and checks that the Examples have them.
+
+    Args:
+        examples: Raw Examples.
+        evaluated: Splits asked for; by default `test` if there is one, else `eval`.
+        seen: Splits asked for; by default those before the evaluated ones in the order train,
+            eval, test (splits with other names come last).
+
+    Returns:
+        The splits.
+
+    Raises:
+        InputError: A split is missing, or one is to be both evaluated and excluded.
+    """
+    present = set.intersection(
+        *(set(artifact_utils.decode_split_names(each.split_names)) for each in examples)
+    )
+    if evaluated is None:
+        evaluated = ("test",) if "test" in present else ("eval",)
+    if seen is None:
+        first = min(_order(name) for name in evaluated)
+        seen = [name for name in _SPLIT_ORDER if name in present and _order(name) < first]
+    where = f"Examples at {', '.join(each.uri for each in examples)}"
+    problems = [
+        Problem(
+            where,
+            f"splits {', '.join(sorted(present))}",
+            f"a split named {name!r} {use}",
+            "Name the splits there are: eval_splits, exclude_seen_splits.",
+        )
+        for use, names in (
+            ("to evaluate on", evaluated),
+            ("of items to exclude", seen),
+            ("to count popularity in", (TRAIN_SPLIT,)),
+        )
+        for name in names
+        if name not in present
+    ]
+    problems.extend(
+        Problem("exclude_seen_splits", repr(name), "splits other than the evaluated ones")
+        for name in seen
+        if name in evaluated
+    )
+    if problems:
+        raise InputError(problems)
+    return Splits(tuple(evaluated), tuple(seen))
+
+
+def measure_model(
+    model_path: str,
+    examples: Sequence[artifact.Artifact],
+    candidates: Sequence[artifact.Artifact],
+    wanted: options.EvaluatorOptions,
+    baseline_model_path: str | None = None,
+) -> Measurement:
+    """Measures a trained model on the evaluation interactions.
+
+    Args:
+        model_path: SavedModel with the signatures `query_embedding`, `embed_query_examples` and
+            `embed_candidate_examples`.
+        examples: Raw Examples with interactions.
+        candidates: Raw Examples that name the catalogue; if empty, it is what occurs in `examples`.
+        wanted: What to measure.
+        baseline_model_path: SavedModel to compare with.
+
+    Returns:
+        The figures.
+
+    Raises:
+        InputError: The data or a model lacks something.
+    """
+    splits = choose_splits(examples, wanted.eval_splits, wanted.exclude_seen_splits)
+    models = [_load_model(path) for path in (model_path, baseline_model_path) if path is not None]
+    catalogue = _read_catalogue(examples, candidates, wanted)
+    interactions = examples_reader.read_interactions(
+        reading.split_source(examples, splits.evaluated),
+        wanted.query_id,
+        wanted.candidate_id,
+        [model.query_columns for model in models],
+        wanted.timestamp,
+        wanted.slices,
+    )
+    if not len(interactions.ids.queries):
+        raise InputError(
+            Problem(
+                f"evaluation split {', '.join(splits.evaluated)}",
+                f"no interactions ({interactions.ids.left_out:,} rows without an id)",
+                "at least one",
+                "Make the split larger, or name another one in eval_splits.",
+            )
+        )
+    _logger.info(
+        "read %s interactions of split %s",
+        f"{len(interactions.ids.queries):,}",
+        ", ".join(splits.evaluated),
+    )
+    table = _InteractionTable(interactions, catalogue, wanted)
+    history = _read_history(examples, splits, catalogue, table.query_ids, wanted)
+    masks, notes = _slice_masks(table, interactions, history, wanted)
+    scored = [
+        _score_function(model, catalogue, records.take(pa.array(table.rows)))
+        for model, records in zip(models, interactions.records, strict=True)
+    ]
+    measured = evaluation.evaluate_rankings(
+        scored[0][0],
+        table.queries,
+        table.candidates,
+        number_of_candidates=len(catalogue.ids),
+        seen_queries=history.seen_queries,
+        seen_candidates=history.seen_candidates,
+        score_rows=scored[0][1],
+        train_counts=history.train_counts,
+        ks=wanted.ks,
+        slices=masks,
+        baseline_scores=scored[1][0] if len(scored) > 1 else None,
+        baseline_score_rows=scored[1][1] if len(scored) > 1 else None,
+        bootstrap_samples=wanted.bootstrap_samples,
+        seed=wanted.seed,
+    )
+    return Measurement(
+        measured,
+        splits,
+        interactions.ids.left_out,
+        int(history.train_interactions),
+        (*table.notes, *notes),
+    )
+
+
+def _order(split: str) -> int:
+    return _SPLIT_ORDER.index(split) if split in _SPLIT_ORDER else len(_SPLIT_ORDER)
+
+
+def _load_model(path: str) -> _LoadedModel:
+    """Loads a SavedModel and checks its signatures, all at once."""
+    model = tf.saved_model.load(path)
+    problems: list[Problem] = []
+    for name in ("query_embedding", "embed_query_examples", "embed_candidate_examples"):
+        try:
+            embed.signature(model, name, path)
+        except InputError as error:
+            problems.extend(error.problems)
+    if problems:
+        raise InputError(problems)
+    inputs = model.signatures["query_embedding"].structured_input_signature[1]
+    return _LoadedModel(model, path, tuple(sorted(inputs)))
+
+
+def _read_catalogue(
+    examples: Sequence[artifact.Artifact],
+    candidates: Sequence[artifact.Artifact],
+    wanted: options.EvaluatorOptions,
+) -> _Catalogue:
+    source = reading.candidate_source(candidates or examples)
+    timestamp = None if candidates else wanted.timestamp
+    selection = reading.select_rows(source, wanted.candidate_id, timestamp=timestamp)
+    kind = pa.int64() if selection.ids.dtype == np.int64 else pa.large_binary()
+    _logger.info("the catalogue has %s candidates", f"{len(selection.ids):,}")
+    return _Catalogue(source, selection, pa.array(selection.ids, kind))
+
+
+class _InteractionTable:
+    """The evaluation interactions by number, in order of time if there are times.
+
+    Attributes:
+        rows: int64 [T], which of the interactions read are kept, in order.
+        query_ids: Distinct query ids.
+        queries: int64 [T], place of the query in `query_ids`.
+        candidates: int64 [T], place in the catalogue; its size and above for ids outside.
+        notes: What was left out.
+    """
+
+    def __init__(
+        self,
+        interactions: examples_reader.Interactions,
+        catalogue: _Catalogue,
+        wanted: options.EvaluatorOptions,
+    ):
+        encoded = interactions.ids.queries.dictionary_encode()
+        self.query_ids: pa.Array = encoded.dictionary
+        queries = encoded.indices.to_numpy().astype(np.int64)
+        self.notes: tuple[str, ...] = ()
+        rows = np.arange(len(queries))
+        if interactions.times is not None:
+            rows = np.argsort(interactions.times, kind="stable")
+        if 0 < wanted.max_queries < len(self.query_ids):
+            generator = np.random.default_rng(wanted.seed)
+            chosen = generator.choice(len(self.query_ids), wanted.max_queries, replace=False)
+            rows = rows[np.isin(queries[rows], chosen)]
+            self.notes = (
+                f"Measured on {wanted.max_queries:,} of {len(self.query_ids):,} queries, drawn at "
+                f"random with seed {wanted.seed} (max_queries).",
+            )
+        self.rows: IntArray = rows
+        self.queries: IntArray = queries[rows]
+        self.candidates: IntArray = _candidate_numbers(interactions.ids.candidates, catalogue)[rows]
+
+
+@dataclasses.dataclass(frozen=True)
+class _History:
+    """What happened before the evaluation.
+
+    Attributes:
+        seen_queries: int64 [n], query number of each interaction to exclude.
+        seen_candidates: int64 [n], its candidate number.
+        train_counts: int64 [candidates], training rows of each candidate.
+        trained_queries: bool [queries], whether the query has a training row.
+        train_interactions: Rows of the training split.
+    """
+
+    seen_queries: IntArray
+    seen_candidates: IntArray
+    train_counts: IntArray
+    trained_queries: BoolArray
+    train_interactions: int
+
+
+def _read_history(
+    examples: Sequence[artifact.Artifact],
+    splits: Splits,
+    catalogue: _Catalogue,
+    query_ids: pa.Array,
+    wanted: options.EvaluatorOptions,
+) -> _History:
+    """Reads the training split and the splits of seen items, each once."""
+    train_counts = np.zeros(len(catalogue.ids), np.int64)
+    trained = np.zeros(len(query_ids), bool)
+    seen_queries, seen_candidates = [np.zeros(0, np.int64)], [np.zeros(0, np.int64)]
+    train_interactions = 0
+    for split in dict.fromkeys((TRAIN_SPLIT, *splits.seen)):
+        source = reading.split_source(examples, (split,))
+        ids = examples_reader.read_ids(source, wanted.query_id, wanted.candidate_id)
+        _logger.info("read %s interactions of split %s", f"{len(ids.queries):,}", split)
+        if not len(ids.queries):
+            continue
+        queries = _numbers(ids.queries, query_ids, f"{source.name}: column {wanted.query_id!r}")
+        candidates = _numbers(
+            ids.candidates, catalogue.ids, f"{source.name}: column {wanted.candidate_id!r}"
+        )
+        if split == TRAIN_SPLIT:
+            train_interactions = len(queries)
+            train_counts += np.bincount(candidates[candidates >= 0], minlength=len(train_counts))
+            trained[queries[queries >= 0]] = True
+        if split in splits.seen:
+            known = (queries >= 0) & (candidates >= 0)
+            seen_queries.append(queries[known])
+            seen_candidates.append(candidates[known])
+    return _History(
+        np.concatenate(seen_queries),
+        np.concatenate(seen_candidates),
+        train_counts,
+        trained,
+        train_interactions,
+    )
+
+
+def _numbers(ids: pa.Array, numbered: pa.Array, where: str) -> IntArray:
+    """Returns the place of each id in `numbered`, -1 for those that are not there."""
+    if ids.type != numbered.type:
+        raise InputError(
+            Problem(
+                where,
+                _id_kind(ids.type),
+                f"{_id_kind(numbered.type)}, as in the other Examples",
+                "Write the ids of all Examples with one type.",
+            )
+        )
+    places = pc.index_in(ids, value_set=numbered)
+    return pc.fill_null(places, -1).to_numpy(zero_copy_only=False).astype(np.int64)
+
+
+def _id_kind(kind: pa.DataType) -> str:
+    return "int64 ids" if pa.types.is_integer(kind) else "bytes ids"
+
+
+def _candidate_numbers(ids: pa.Array, catalogue: _Catalogue) -> IntArray:
+    """Numbers the candidates; ids outside the catalogue get distinct numbers after its end."""
+    numbers = _numbers(ids, catalogue.ids, "candidate ids of the evaluation split")
+    outside = np.flatnonzero(numbers < 0)
+    codes = ids.take(pa.array(outside)).dictionary_encode().indices.to_numpy()
+    numbers[outside] = len(catalogue.ids) + codes
+    return numbers
+
+
+def _slice_masks(
+    table: _InteractionTable,
+    interactions: examples_reader.Interactions,
+    history: _History,
+    wanted: options.EvaluatorOptions,
+) -> tuple[dict[str, BoolArray], tuple[str, ...]]:
+    """Makes the slices and notes on values that were left out."""
+    masks = slices.cold_start_slices(
+        table.queries, table.candidates, history.trained_queries, history.train_counts
+    )
+    required = frozenset(each.slice for each in wanted.thresholds if each.slice is not None)
+    notes = []
+    for name, column in interactions.slices.items():
+        of_column, left_out = slices.column_slices(
+            name,
+            column.rows,
+            column.codes,
+            column.values,
+            len(interactions.ids.queries),
+            required,
+        )
+        masks.update((key, mask[table.rows]) for key, mask in of_column.items())
+        if left_out:
+            notes.append(
+                f"{left_out:,} values of {name!r} with the fewest interactions are not sliced."
+            )
+    return masks, tuple(notes)
+
+
+def _score_function(
+    model: _LoadedModel, catalogue: _Catalogue, records: pa.Array
+) -> tuple[ScoreFunction, IntArray]:
+    """Embeds the candidates and the distinct query features.
+
+    Returns:
+        The score function over the distinct features, and the row of each record.
+    """
+    embedder = embed.embedder(model.model, "embed_candidate_examples", model.where)
+    candidates: npt.NDArray[np.float32] | None = None
+    for places, vectors in embed.embed_selected(catalogue.source, catalogue.selection, embedder):
+        if candidates is None:
+            candidates = np.empty((len(catalogue.ids), vectors.shape[1]), np.float32)
+        candidates[places] = vectors
+    assert candidates is not None, "a catalogue has at least one candidate"
+    encoded = records.dictionary_encode()
+    embedder = embed.embedder(model.model, "embed_query_examples", model.where)
+    distinct = encoded.dictionary
+    queries = np.concatenate(
+        [
+            embedder(
+                np.array(distinct.slice(start, _EMBEDDED_ROWS).to_pylist(), object)
+            )
+            for start in range(0, len(distinct), _EMBEDDED_ROWS)
+        ]
+    )
+    _logger.info(
+        "embedded %s candidates and %s distinct queries", f"{len(candidates):,}", f"{len(queries):,}"
+    )
+    return dot_product_scores(queries, candidates), encoded.indices.to_numpy().astype(np.int64)

@@ -1,0 +1,1 @@
+"""ScaNNIndexer: exact and approximate search over all candidates, as a servable model."""

@@ -1,0 +1,1 @@
+"""TFX StatisticsGen with an engine that needs no Beam."""

@@ -1,0 +1,1 @@
+"""TFX Transform that takes its preprocessing_fn as a module artifact."""

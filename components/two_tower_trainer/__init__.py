@@ -1,0 +1,1 @@
+"""Trains a two-tower model with a module that arrives as an artifact."""

@@ -1,0 +1,121 @@
+"""TwoTowerTrainer component definition."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+from tfx import types
+from tfx.dsl.components.base import base_component, executor_spec
+from tfx.orchestration import data_types
+from tfx.proto import trainer_pb2
+from tfx.types import component_spec, standard_artifacts, standard_component_specs
+from tfx.utils import json_utils
+
+from tfx_retrieval.artifacts import ModuleFile
+from tfx_retrieval.components.two_tower_trainer import executor
+
+_STOCK_SPEC = standard_component_specs.TrainerSpec
+
+
+class TwoTowerTrainerSpec(component_spec.ComponentSpec):
+    """Specification of TFX's Trainer, plus the module as input and the usual overrides."""
+
+    PARAMETERS: ClassVar[dict[str, Any]] = {
+        **_STOCK_SPEC.PARAMETERS,
+        executor.EPOCHS_KEY: component_spec.ExecutionParameter(type=int, optional=True),
+        executor.BATCH_SIZE_KEY: component_spec.ExecutionParameter(type=int, optional=True),
+        executor.LEARNING_RATE_KEY: component_spec.ExecutionParameter(type=float, optional=True),
+    }
+    INPUTS: ClassVar[dict[str, Any]] = {
+        **_STOCK_SPEC.INPUTS,
+        executor.MODULE_KEY: component_spec.ChannelParameter(type=ModuleFile),
+    }
+    OUTPUTS: ClassVar[dict[str, Any]] = _STOCK_SPEC.OUTPUTS
+    TYPE_ANNOTATION = _STOCK_SPEC.TYPE_ANNOTATION
+
+
+class TwoTowerTrainer(base_component.BaseComponent):
+    """Trains with a `run_fn` that an upstream component wrote.
+
+    TFX's Trainer packages its module file when the pipeline is built, so a module made by another
+    component cannot reach it. This component takes the module as an artifact, and the options
+    that people change from run to run as parameters of their own, which Vertex AI needs for
+    runtime parameters.
+
+    !!! Example
+        ``` python
+        trainer = TwoTowerTrainer(
+            examples=transform.outputs['transformed_examples'],
+            transform_graph=transform.outputs['transform_graph'],
+            module=config_codegen.outputs['trainer_module'],
+        )
+        ```
+
+    Component `outputs` contains:
+
+     - `model`: Channel of type `standard_artifacts.Model`, a SavedModel that takes raw rows.
+     - `model_run`: Channel of type `standard_artifacts.ModelRun` with TensorBoard's logs and
+       `history.json`.
+    """
+
+    SPEC_CLASS = TwoTowerTrainerSpec
+    EXECUTOR_SPEC = executor_spec.ExecutorClassSpec(executor.Executor)
+
+    def __init__(
+        self,
+        examples: types.BaseChannel,
+        transform_graph: types.BaseChannel,
+        module: types.BaseChannel,
+        schema: types.BaseChannel | None = None,
+        base_model: types.BaseChannel | None = None,
+        hyperparameters: types.BaseChannel | None = None,
+        train_args: trainer_pb2.TrainArgs | None = None,
+        eval_args: trainer_pb2.EvalArgs | None = None,
+        epochs: int | data_types.RuntimeParameter | None = None,
+        batch_size: int | data_types.RuntimeParameter | None = None,
+        learning_rate: float | data_types.RuntimeParameter | None = None,
+        custom_config: dict[str, Any] | None = None,
+    ):
+        """Makes the component.
+
+        Args:
+            examples: Channel of type `standard_artifacts.Examples` with transformed rows, splits
+                `train` and `eval` unless the args name others.
+            transform_graph: Channel of type `standard_artifacts.TransformGraph`.
+            module: Channel of type `ModuleFile` with a module that defines `run_fn(fn_args)`.
+            schema: Channel of type `standard_artifacts.Schema`, passed on to `run_fn`.
+            base_model: Channel of type `standard_artifacts.Model` from which weights are taken.
+            hyperparameters: Channel of type `standard_artifacts.HyperParameters`.
+            train_args: Splits and, if epochs are not to count, `num_steps`.
+            eval_args: Splits and `num_steps` of the eval split.
+            epochs: Takes the place of the ModelConfig's; 0 or None leaves it.
+            batch_size: Takes the place of the ModelConfig's; 0 or None leaves it.
+            learning_rate: Takes the place of the ModelConfig's; 0 or None leaves it.
+            custom_config: Passed on to `run_fn`.
+
+        Raises:
+            ValueError: An override is negative.
+        """
+        overrides = {
+            executor.EPOCHS_KEY: epochs,
+            executor.BATCH_SIZE_KEY: batch_size,
+            executor.LEARNING_RATE_KEY: learning_rate,
+        }
+        for name, value in overrides.items():
+            if isinstance(value, int | float) and value < 0:
+                raise ValueError(f"{name} must be positive, or 0 to leave it, but got {value}.")
+        spec = TwoTowerTrainerSpec(
+            examples=examples,
+            transform_graph=transform_graph,
+            module=module,
+            schema=schema,
+            base_model=base_model,
+            hyperparameters=hyperparameters,
+            train_args=train_args or trainer_pb2.TrainArgs(),
+            eval_args=eval_args or trainer_pb2.EvalArgs(),
+            custom_config=json_utils.dumps(custom_config or {}),
+            **overrides,
+            model=types.Channel(type=standard_artifacts.Model),
+            model_run=types.Channel(type=standard_artifacts.ModelRun),
+        )
+        super().__init__(spec=spec)

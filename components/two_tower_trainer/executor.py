@@ -1,0 +1,84 @@
+"""TwoTowerTrainer executor: runs the `run_fn` of a module artifact.
+
+It subclasses TFX's GenericExecutor, which TFX keeps without promising to.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import os
+from typing import Any
+
+from tfx import types
+from tfx.components.trainer import executor as tfx_executor
+from tfx.dsl.io import fileio
+from tfx.types import artifact_utils, standard_component_specs
+from tfx.utils import json_utils, path_utils
+
+from tfx_retrieval.components.config_codegen import packaging
+from tfx_retrieval.components.two_tower_trainer.line_logger import LineLogger
+
+MODULE_KEY = "module"
+EPOCHS_KEY = "epochs"
+BATCH_SIZE_KEY = "batch_size"
+LEARNING_RATE_KEY = "learning_rate"
+
+_OVERRIDES = {EPOCHS_KEY: int, BATCH_SIZE_KEY: int, LEARNING_RATE_KEY: float}
+_LOGGER = logging.getLogger("tfx_retrieval.two_tower_trainer")
+
+Artifacts = dict[str, list[types.Artifact]]
+
+
+class Executor(tfx_executor.GenericExecutor):
+    """Trains a model with a generated module."""
+
+    def Do(
+        self, input_dict: Artifacts, output_dict: Artifacts, exec_properties: dict[str, Any]
+    ) -> None:
+        """Writes `model` and `model_run`.
+
+        Args:
+            input_dict: `examples`, `transform_graph` and `module`; optionally `schema`,
+                `base_model` and `hyperparameters`.
+            output_dict: `model` and `model_run`.
+            exec_properties: Parameters of TFX's Trainer, `epochs`, `batch_size` and
+                `learning_rate`.
+
+        Raises:
+            RuntimeError: `run_fn` left no SavedModel.
+        """
+        module = packaging.read_module(artifact_utils.get_single_uri(input_dict[MODULE_KEY]))
+        config_key = standard_component_specs.CUSTOM_CONFIG_KEY
+        custom_config = _custom_config(exec_properties)
+        # What run_fn prints, Keras' line for each epoch above all, is progress, not output.
+        with contextlib.redirect_stdout(LineLogger(_LOGGER)):
+            super().Do(
+                input_dict,
+                output_dict,
+                {
+                    **exec_properties,
+                    standard_component_specs.MODULE_FILE_KEY: module.source_uri,
+                    config_key: json_utils.dumps(custom_config),
+                },
+            )
+        model = artifact_utils.get_single_instance(output_dict[standard_component_specs.MODEL_KEY])
+        directory = path_utils.serving_model_dir(model.uri)
+        if not fileio.exists(os.path.join(directory, "saved_model.pb")):
+            raise RuntimeError(
+                f"run_fn of {module.name} ({module.source_uri}) wrote no SavedModel: expected "
+                f"saved_model.pb in {directory}, but got {sorted(fileio.listdir(directory))}"
+            )
+
+
+def _custom_config(exec_properties: dict[str, Any]) -> dict[str, Any]:
+    """Returns `custom_config` with the overrides that are set."""
+    given = exec_properties.get(standard_component_specs.CUSTOM_CONFIG_KEY)
+    # Kubeflow Pipelines v2 hands JSON over as text, other runners as the value itself.
+    config = json_utils.loads(given) if isinstance(given, str) else given
+    overrides = {
+        name: convert(exec_properties[name])
+        for name, convert in _OVERRIDES.items()
+        if exec_properties.get(name)
+    }
+    return {**(config or {}), **overrides}

@@ -1,0 +1,1 @@
+"""Pipelines that wire the components, and the places they run."""

@@ -1,0 +1,65 @@
+"""Tables fit 80 columns and hold the right numbers."""
+
+import io
+
+import pytest
+import rich.console
+import rich.table
+
+from tfx_retrieval.cli import reports, run_directory
+from tfx_retrieval.cli.recommending import Recommendation
+
+
+def text(table: rich.table.Table) -> str:
+    console = rich.console.Console(width=80, record=True, file=io.StringIO())
+    console.print(table)
+    return console.export_text()
+
+
+def lines(table: rich.table.Table) -> list[list[str]]:
+    return [line.split() for line in text(table).splitlines() if line.strip()]
+
+
+def test_metrics_beside_the_baseline_in_order_of_metric_and_k() -> None:
+    metrics = {
+        "eval": {"mrr": 0.2, "recall@100": 0.5, "recall@10": 0.1, "ndcg@10": 0.3, "queries": 7},
+        "baseline": {"mrr": 0.1, "recall@100": 0.25, "recall@10": 0.0},
+    }
+
+    rows = lines(reports.metrics_table(metrics))
+
+    assert rows[0] == ["metric", "model", "popularity", "ratio"]
+    assert rows[2:] == [
+        ["recall@10", "0.1000", "0.0000", "-"],
+        ["recall@100", "0.5000", "0.2500", "2.00"],
+        ["ndcg@10", "0.3000", "-", "-"],
+        ["mrr", "0.2000", "0.1000", "2.00"],
+    ]
+
+
+def test_timings_add_up() -> None:
+    steps = [
+        run_directory.Step("InteractionExampleGen", "done", 4.0, (), {}),
+        run_directory.Step("Transform", "reused", 12.0, ("InteractionExampleGen",), {}),
+    ]
+
+    rows = lines(reports.timings_table(steps))
+
+    assert rows[2] == ["InteractionExampleGen", "-", "done", "4.0", "s", "25%"]
+    assert rows[3] == ["Transform", "InteractionExampleGen", "reused", "12", "s", "75%"]
+    assert rows[-1] == ["all", "16", "s"]
+
+
+def test_rows_stand_side_by_side_with_every_feature_of_any_row() -> None:
+    rows = lines(reports.rows_table([{"a": 1, "b": "x"}, {"a": None, "c": [1.0, 0.123456789]}]))
+
+    assert rows[2:] == [["a", "1", "-"], ["b", "x", "-"], ["c", "-", "1,", "0.123457"]]
+
+
+@pytest.mark.parametrize("title", ["CREAM CUPID HEARTS COAT HANGER " * 4, None])
+def test_recommendations(title: str | None) -> None:
+    table = reports.recommendations_table([Recommendation("84406B", 1.23456, title)])
+
+    assert ("name" in text(table)) == (title is not None)
+    assert "1.235" in text(table)
+    assert max(map(len, text(table).splitlines())) <= 80

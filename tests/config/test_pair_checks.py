@@ -1,0 +1,47 @@
+"""Rules that concern both configs."""
+
+import json
+
+import pytest
+
+from tfx_retrieval.config import check_pair, parse_feature_config, parse_model_config
+from tfx_retrieval.errors import InputError
+
+FEATURES = {
+    "query": {"id": "user", "features": [{"column": "age", "type": "numeric"}]},
+    "candidate": {"id": "item", "features": [{"column": "price", "type": "numeric"}]},
+}
+
+
+def problems_of(model):
+    features = parse_feature_config(json.dumps(FEATURES))
+    with pytest.raises(InputError) as caught:
+        check_pair(features, parse_model_config(json.dumps(model)), "f.json", "m.json")
+    return caught.value.problems
+
+
+@pytest.mark.parametrize("model_type", ["ranking", "multitask"])
+def test_label_is_needed(model_type):
+    (problem,) = problems_of({"model_type": model_type})
+    assert problem.where == "f.json: $.interaction.label"
+    assert problem.received == "no such key"
+    assert problem.expected == f"the numeric column that a {model_type} model predicts"
+    assert problem.remedy == "Name the column, or write model_type retrieval in m.json."
+
+
+def test_biases_need_ids_and_all_problems_are_reported():
+    problems = problems_of({"model_type": "ranking", "query_bias": True, "candidate_bias": True})
+    assert [problem.where for problem in problems] == [
+        "f.json: $.interaction.label",
+        "m.json: $.query_bias",
+        "m.json: $.candidate_bias",
+    ]
+    assert problems[1].received == 'true, while the query\'s id "user" is no feature'
+    assert '"item" at $.candidate.features in f.json' in problems[2].expected
+
+
+def test_pair_that_goes_together():
+    document = {**FEATURES, "interaction": {"label": "stars"}}
+    features = parse_feature_config(json.dumps(document))
+    check_pair(features, parse_model_config('{"model_type": "ranking"}'))
+    check_pair(parse_feature_config(json.dumps(FEATURES)), parse_model_config("{}"))

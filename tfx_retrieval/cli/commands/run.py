@@ -1,0 +1,189 @@
+"""`run`, `quick-test` and `demo`: the main job."""
+
+from __future__ import annotations
+
+import pathlib
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from tfx_retrieval.cli import data as data_checks
+from tfx_retrieval.cli import inputs, progress, reports, run_directory
+from tfx_retrieval.cli.commands import recommend
+from tfx_retrieval.errors import InputError, Problem
+
+if TYPE_CHECKING:
+    from tfx_retrieval.demo import Customer
+
+_PATH = click.Path(path_type=pathlib.Path)
+_POSITIVE = click.IntRange(min=1)
+_LOG = "run.log"
+
+
+def _job_options(output_default: str | None) -> Callable[[Any], Any]:
+    """Returns a decorator that adds the options of a job on a table."""
+    options = [
+        click.option("--data", required=True, help="CSV or Parquet table of interactions."),
+        click.option("--features", type=_PATH, required=True, help="FeatureConfig (JSON)."),
+        click.option("--model", type=_PATH, required=True, help="ModelConfig (JSON)."),
+        click.option(
+            "--output",
+            type=_PATH,
+            required=output_default is None,
+            default=output_default,
+            show_default=output_default is not None,
+            help="Folder of the run; the same command again reuses every finished step.",
+        ),
+        click.option(
+            "--split",
+            type=click.Choice(["random", "temporal", "leave-one-out"]),
+            default="random",
+            show_default=True,
+            help="How rows are divided between training and evaluation.",
+        ),
+        *_override_options(),
+    ]
+    return lambda command: _apply(options, command)
+
+
+def _override_options() -> list[Callable[[Any], Any]]:
+    return [
+        click.option("--epochs", type=_POSITIVE, help="In place of the ModelConfig's."),
+        click.option(
+            "--batch-size", type=click.IntRange(min=2), help="In place of the ModelConfig's."
+        ),
+        click.option(
+            "--learning-rate",
+            type=click.FloatRange(min=0, min_open=True),
+            help="In place of the ModelConfig's.",
+        ),
+        click.option(
+            "--runner",
+            type=click.Choice(["local", "beam"]),
+            default="local",
+            show_default=True,
+            help="LocalDagRunner or BeamDagRunner.",
+        ),
+    ]
+
+
+def _apply(options: list[Callable[[Any], Any]], command: Any) -> Any:
+    for option in reversed(options):
+        command = option(command)
+    return command
+
+
+@click.command(short_help="Train, measure and index: the main job.")
+@_job_options(output_default=None)
+def run(**options: Any) -> None:
+    """Train a model on a table, measure it and build its index."""
+    _run(**options)
+
+
+@click.command("quick-test", short_help="The main job on a sample.")
+@_job_options(output_default="runs/quick-test")
+@click.option("--rows", type=_POSITIVE, default=5000, show_default=True, help="Rows of the sample.")
+def quick_test(rows: int, **options: Any) -> None:
+    """Run the whole job on a sample, to try configs before a full run.
+
+    One epoch unless --epochs says otherwise. The metrics of a sample say little; what counts is
+    that every step passes.
+    """
+    options["epochs"] = options["epochs"] or 1
+    _run(sample_rows=rows, **options)
+
+
+@click.command(short_help="The main job on bundled data.")
+@click.option(
+    "--output",
+    type=_PATH,
+    default="runs/demo",
+    show_default=True,
+    help="Folder of the run; the same command again reuses every finished step.",
+)
+@click.option("--customer", help="CustomerID to recommend to.")
+@_override_options()[0]
+def demo(output: pathlib.Path, customer: str | None, epochs: int | None) -> None:
+    """Run the main job on the bundled data set, then recommend.
+
+    The data set is UCI Online Retail (D. Chen, CC BY 4.0): 541,909 transactions of a shop.
+    """
+    from tfx_retrieval import demo as bundled
+
+    buyer = bundled.customer(customer or bundled.CUSTOMER)
+    if buyer is None:
+        raise InputError(
+            Problem("--customer", repr(customer), "a CustomerID that bought something, e.g. 12748")
+        )
+    _run(
+        data=str(bundled.DATA),
+        features=bundled.FEATURES,
+        model=bundled.MODEL,
+        output=output,
+        split="temporal",
+        epochs=epochs,
+        batch_size=None,
+        learning_rate=None,
+        runner="local",
+    )
+    _recommend(output, buyer)
+
+
+def _run(
+    data: str,
+    features: pathlib.Path,
+    model: pathlib.Path,
+    output: pathlib.Path,
+    split: str,
+    epochs: int | None,
+    batch_size: int | None,
+    learning_rate: float | None,
+    runner: str,
+    sample_rows: int | None = None,
+) -> None:
+    feature_config, model_config = inputs.read_pair(features, model)
+    if "://" not in data:
+        # Reading the header here says in a second what a component would say much later.
+        data_checks.check_columns(feature_config, data, split)
+    with (
+        progress.quiet_libraries(output / _LOG) as terminal,
+        progress.Progress(terminal.console) as shown,
+    ):
+        with shown.step("Loading TensorFlow and TFX"):
+            from tfx_retrieval.pipelines import local
+        local.run(
+            data,
+            feature_config,
+            model_config,
+            str(output),
+            split=split,
+            runner=runner,
+            epochs=epochs,
+            batch_size=batch_size,
+            learning_rate=learning_rate,
+            sample_rows=sample_rows,
+            on_progress=shown.on_progress,
+        )
+    _print_outcome(run_directory.RunDirectory(output))
+
+
+def _print_outcome(directory: run_directory.RunDirectory) -> None:
+    console = reports.output_console()
+    metrics = directory.metrics()
+    console.print()
+    console.print(reports.metrics_table(metrics))
+    for line in reports.notes(metrics):
+        console.print(line)
+    console.print(f"\nrun folder: {directory.path}")
+
+
+def _recommend(output: pathlib.Path, customer: Customer) -> None:
+    """Shows ten recommendations for a customer of the bundled data set, beside what they bought."""
+    answer = recommend.find(output, {"CustomerID": customer.id}, 10, exclude_seen=True)
+    console = reports.output_console()
+    console.print(f"\nCustomer {customer.id} bought {len(customer.products)} products, lately:")
+    for title in customer.products[:5]:
+        console.print(f"  {title}")
+    console.print("\nTen recommendations, without products bought before:")
+    console.print(reports.recommendations_table(answer.found))

@@ -1,0 +1,168 @@
+"""`compile` and `submit`: Vertex AI Pipelines."""
+
+from __future__ import annotations
+
+import pathlib
+import posixpath
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from tfx_retrieval.cli import inputs, progress
+
+if TYPE_CHECKING:
+    from tfx_retrieval.pipelines.vertex.submit import Progress, Submission
+
+_PATH = click.Path(path_type=pathlib.Path)
+
+
+@click.command("compile", short_help="Compile the pipeline for Vertex AI.")
+@click.option("--features", type=_PATH, required=True, help="FeatureConfig (JSON).")
+@click.option("--model", type=_PATH, required=True, help="ModelConfig (JSON).")
+@click.option("--data", required=True, help="Table that a run reads by default: gs://…")
+@click.option("--pipeline-root", required=True, help="Folder for artifacts: gs://…")
+@click.option("--image", required=True, help="Container image that has this package.")
+@click.option("--output", type=_PATH, required=True, help="Pipeline job file to write (.json).")
+@click.option("--name", help="Name of the pipeline.  [default: the FeatureConfig's name]")
+@click.option(
+    "--split",
+    type=click.Choice(["random", "temporal", "leave-one-out"]),
+    default="random",
+    show_default=True,
+    help="How rows are divided between training and evaluation.",
+)
+@click.option("--serving-model-dir", help="Folder that a blessed index is pushed to: gs://…")
+def compile_(
+    features: pathlib.Path,
+    model: pathlib.Path,
+    data: str,
+    pipeline_root: str,
+    image: str,
+    output: pathlib.Path,
+    name: str | None,
+    split: str,
+    serving_model_dir: str | None,
+) -> None:
+    """Compile the pipeline into a pipeline job file for Vertex AI Pipelines.
+
+    Needs no cloud account. Epochs, batch size and learning rate stay parameters of the job, and so
+    does the table if DATA is a folder; `tfx-retrieval submit --parameter` sets them for one run.
+    """
+    feature_config, model_config = inputs.read_pair(features, model)
+    with (
+        progress.quiet_libraries(progress.temporary_log("compile")) as terminal,
+        progress.Progress(terminal.console) as shown,
+        shown.step("Compiling"),
+    ):
+        from tfx_retrieval.components.interaction_example_gen.table_spec import SplitSpec
+        from tfx_retrieval.pipelines import retrieval
+        from tfx_retrieval.pipelines.vertex import compile as vertex_compile
+        from tfx_retrieval.pipelines.vertex.parameters import runtime_parameters
+
+        changeable = runtime_parameters(
+            epochs=model_config.epochs,
+            batch_size=model_config.batch_size,
+            learning_rate=model_config.learning_rate,
+        )
+        is_folder = not posixpath.splitext(data)[1]
+        table = runtime_parameters(data=data)["data"] if is_folder else data
+        made = retrieval.create_pipeline(
+            name or feature_config.name,
+            pipeline_root,
+            table,
+            feature_config,
+            model_config,
+            serving_model_dir=serving_model_dir,
+            split=SplitSpec(method=split),
+            overrides=retrieval.TrainingOverrides(**changeable),
+        )
+        vertex_compile.compile_pipeline(made, str(output), image)
+    click.echo(f"wrote {output}", err=True)
+
+
+@click.command(short_help="Run a compiled pipeline on Vertex AI.")
+@click.argument("job_file", type=_PATH)
+@click.option("--project", help="Project id.  [default: GOOGLE_CLOUD_PROJECT]")
+@click.option("--region", help="Region.  [default: GOOGLE_CLOUD_REGION]")
+@click.option(
+    "--parameter",
+    "parameters",
+    multiple=True,
+    metavar="NAME=VALUE",
+    help="Parameter of this run, such as epochs=10; may be given again.",
+)
+@click.option("--display-name", help="Title of the job.  [default: the pipeline's name]")
+@click.option("--job-id", help="Id of the job.  [default: the pipeline's name and the time]")
+@click.option("--pipeline-root", help="Folder for artifacts, in place of the compiled one.")
+@click.option("--service-account", help="Account that the tasks run as.")
+@click.option("--network", help="Full name of the VPC network to peer with.")
+@click.option("--encryption-key", help="Full name of the Cloud KMS key for what the job makes.")
+@click.option(
+    "--label", "labels", multiple=True, metavar="KEY=VALUE", help="Label; may be given again."
+)
+@click.option("--cache/--no-cache", default=None, help="Whether to reuse earlier tasks' outputs.")
+@click.option("--fail-fast", is_flag=True, help="Start no further task once one has failed.")
+@click.option("--wait", is_flag=True, help="Follow the job to its end.")
+@click.option("--cron", help="""Run on a schedule, such as "0 3 * * *"; UTC unless TZ=… leads.""")
+@click.option("--start-time", help="No scheduled run before it (RFC 3339).")
+@click.option("--end-time", help="No scheduled run after it (RFC 3339).")
+@click.option("--max-runs", type=click.IntRange(min=1), help="Scheduled runs at most.")
+def submit(
+    job_file: pathlib.Path,
+    parameters: tuple[str, ...],
+    labels: tuple[str, ...],
+    cache: bool | None,
+    wait: bool,
+    cron: str | None,
+    start_time: str | None,
+    end_time: str | None,
+    max_runs: int | None,
+    **options: Any,
+) -> None:
+    """Run JOB_FILE, which `compile` wrote, on Vertex AI Pipelines: once, or on a schedule.
+
+    Prints the resource name of the job or schedule.
+    """
+    _check_schedule_options(cron, wait, start_time, end_time, max_runs)
+    with progress.quiet_libraries(progress.temporary_log("submit")) as terminal:
+        from tfx_retrieval.pipelines.vertex import spec, submit_options
+        from tfx_retrieval.pipelines.vertex import submit as vertex_submit
+        from tfx_retrieval.pipelines.vertex.parameters import parse_assignments
+
+        job = spec.load_job(str(job_file))
+        submitted = submit_options.SubmitOptions(
+            parameters=parse_assignments(job, inputs.parse_assignments("--parameter", parameters)),
+            labels=inputs.parse_assignments("--label", labels),
+            enable_caching=cache,
+            **options,
+        )
+        if cron is not None:
+            schedule = submit_options.Schedule(cron, start_time, end_time, max_runs)
+            submission = vertex_submit.create_schedule(str(job_file), schedule, submitted)
+        else:
+            submission = vertex_submit.submit(str(job_file), submitted)
+        terminal.console.print(submission.console_url)
+        if wait:
+            _follow(submission, terminal)
+    click.echo(submission.name)
+
+
+def _check_schedule_options(cron: str | None, wait: bool, *only_with_cron: object) -> None:
+    """Refuses options that contradict each other.
+
+    Raises:
+        click.UsageError: If they do.
+    """
+    if cron is None and any(value is not None for value in only_with_cron):
+        raise click.UsageError("--start-time, --end-time and --max-runs need --cron")
+    if cron is not None and wait:
+        raise click.UsageError("--wait follows one job; a schedule (--cron) has no end to wait for")
+
+
+def _follow(submission: Submission, terminal: progress.Terminal) -> None:
+    from tfx_retrieval.pipelines.vertex import submit as vertex_submit
+
+    def show(change: Progress) -> None:
+        terminal.console.print(f"[{change.finished}/{change.total}] {change.task}: {change.state}")
+
+    vertex_submit.wait(submission, show)
