@@ -75,12 +75,13 @@ def make_examples(
         cuts = None
         if spec.split.method == TEMPORAL_SPLIT and facts.times is not None:
             cuts = splits.find_cuts(*facts.times, spec.split)
+        plan = beam_write.Plan(spec, facts.kinds, cuts, facts.sample_threshold, facts.rows_read)
         counts_path = os.path.join(scratch, _COUNTS)
         with make_pipeline() as pipeline:
             beam_write.write_examples(
                 pipeline,
                 units,
-                beam_write.Plan(spec, facts.kinds, cuts, facts.sample_threshold),
+                plan,
                 examples_directory,
                 candidates_directory,
                 counts_path,

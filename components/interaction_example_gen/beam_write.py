@@ -26,9 +26,9 @@ from tfx_retrieval.components.interaction_example_gen.columns import Kind
 from tfx_retrieval.components.interaction_example_gen.keys import Keys, make_keys
 from tfx_retrieval.components.interaction_example_gen.table_spec import CANDIDATES, TableSpec
 
-# Queries, and candidates, are spread over this many groups, each handled by one worker as a table.
-# A hundred million rows make groups of a hundred thousand.
-GROUPS = 1024
+# Queries, and candidates, are spread over groups that one worker each handles as a table.
+_ROWS_PER_GROUP = 100_000
+_MIN_GROUPS, _MAX_GROUPS = 4, 10_000
 
 _FILE_NAME = "data_tfrecord"
 _COUNTS = "counts"
@@ -43,12 +43,19 @@ class Plan:
         kinds: Kind of each column's values.
         cuts: Cuts of a temporal split.
         sample_threshold: See `splits.sample_threshold`.
+        rows: Rows in the files.
     """
 
     spec: TableSpec
     kinds: dict[str, Kind]
     cuts: splits.Cuts | None
     sample_threshold: int | None
+    rows: int
+
+    @property
+    def groups(self) -> int:
+        """Over how many groups queries, and candidates, are spread."""
+        return min(max(self.rows // _ROWS_PER_GROUP, _MIN_GROUPS), _MAX_GROUPS)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -138,16 +145,16 @@ def _by_query(read: beam_read.ReadBlock, plan: Plan) -> Iterator[tuple[int, Part
         kept = splits.sampled(table_keys, spec.split.seed, plan.sample_threshold)
         rows = np.flatnonzero(kept)
         part, table_keys = part.take(rows), table_keys.take(rows)
-    yield from _grouped(part, table_keys.query_hash[table_keys.query])
+    yield from _grouped(part, table_keys.query_hash[table_keys.query], plan.groups)
 
 
-def _grouped(part: Part, hashes: np.ndarray) -> Iterator[tuple[int, Part]]:
-    groups = (hashes % np.uint64(GROUPS)).astype(np.int64)
-    order = np.argsort(groups, kind="stable")
-    part, groups = part.take(order), groups[order]
-    bounds = np.flatnonzero(np.diff(groups, prepend=-1, append=-1))
+def _grouped(part: Part, hashes: np.ndarray, groups: int) -> Iterator[tuple[int, Part]]:
+    group = (hashes % np.uint64(groups)).astype(np.int64)
+    order = np.argsort(group, kind="stable")
+    part, group = part.take(order), group[order]
+    bounds = np.flatnonzero(np.diff(group, prepend=-1, append=-1))
     for start, stop in itertools.pairwise(bounds):
-        yield int(groups[start]), part.take(np.arange(start, stop))
+        yield int(group[start]), part.take(np.arange(start, stop))
 
 
 def _join(parts: Iterable[Part]) -> Part:
@@ -180,7 +187,7 @@ def _divide(group: tuple[int, Iterable[Part]], plan: Plan) -> Iterator[beam.pval
     found = candidates.find_candidates(part.table, table_keys, spec.candidate_columns, bits)
     picked = dataclasses.replace(part.take(found.rows), splits=found.splits, differs=found.differs)
     hashes = table_keys.candidate_hash[table_keys.candidate[found.rows]]
-    for item in _grouped(picked, hashes):
+    for item in _grouped(picked, hashes, plan.groups):
         yield beam.pvalue.TaggedOutput(CANDIDATES, item)
     # A candidate may be in several groups; `_pick` counts it once.
     nowhere = np.zeros(0, np.uint8)

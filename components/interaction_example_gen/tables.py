@@ -22,7 +22,7 @@ from tfx_retrieval.components.interaction_example_gen.table_spec import (
 )
 from tfx_retrieval.errors import InputError, Problem
 
-_CSV_BLOCK_BYTES = 8 << 20
+CSV_BLOCK_BYTES = 8 << 20
 _PARQUET_BLOCK_ROWS = 1 << 17
 _MAX_BAD_LINES = 5
 
@@ -195,6 +195,7 @@ def read_raw_blocks(
     csv_types: Mapping[str, pa.DataType],
     row_group: int | None = None,
     first_row: int = 1,
+    block_bytes: int = CSV_BLOCK_BYTES,
 ) -> Iterator[RawBlock]:
     """Yields the rows of one file, or of one row group of a Parquet file.
 
@@ -204,6 +205,7 @@ def read_raw_blocks(
         csv_types: Types to read the columns of a CSV file as; text types only.
         row_group: Number of the row group; None for the whole file.
         first_row: Number of the first row, from 1.
+        block_bytes: About how many bytes of a CSV file to read at a time.
 
     Raises:
         InputError: The file cannot be read to its end.
@@ -213,7 +215,7 @@ def read_raw_blocks(
         batches = (
             _parquet_batches(file.path, names, row_group)
             if file.format == files.PARQUET
-            else _csv_batches(file, names, csv_types, lines)
+            else _csv_batches(file, names, csv_types, lines, block_bytes)
         )
         for batch in batches:
             yield RawBlock(file.path, first_row, batch)
@@ -253,11 +255,12 @@ def _csv_batches(
     names: Sequence[str],
     types: Mapping[str, pa.DataType],
     bad_lines: _BadLines,
+    block_bytes: int,
 ) -> Iterator[pa.RecordBatch]:
     with files.open_csv_stream(file) as stream:
         reader = pa_csv.open_csv(
             stream,
-            pa_csv.ReadOptions(block_size=_CSV_BLOCK_BYTES),
+            pa_csv.ReadOptions(block_size=block_bytes),
             pa_csv.ParseOptions(
                 delimiter=file.delimiter,
                 newlines_in_values=True,

@@ -103,7 +103,7 @@ def read_ids(source: reading.Source, query_id: str, candidate_id: str) -> IdPair
     rows = 0
     try:
         for dataset in _datasets(source, _PARSED_ROWS):
-            parsed = dataset.map(lambda batch: tf.io.parse_example(batch, spec))
+            parsed = dataset.map(lambda batch: tf.io.parse_example(batch, spec), tf.data.AUTOTUNE)
             for batch in parsed.prefetch(2).as_numpy_iterator():
                 present = np.ones(len(batch[query_id]), bool)
                 for name, kind in types.items():
@@ -154,15 +154,13 @@ def read_interactions(
     for dataset in _datasets(source, _DECODED_ROWS):
         for serialized in dataset.prefetch(2).as_numpy_iterator():
             batch = decoder.DecodeBatch(serialized.tolist())
-            collected.filled.update(
-                name for name in batch.schema.names if _has_values(batch, name)
-            )
+            collected.filled.update(name for name in batch.schema.names if _has_values(batch, name))
             present = _has_one(source, batch, query_id) & _has_one(source, batch, candidate_id)
             collected.left_out += int((~present).sum())
             if not present.all():
                 batch = batch.take(pa.array(np.flatnonzero(present)))
             if batch.num_rows:
-                _collect(collected, batch, query_id, candidate_id, timestamp)
+                _collect(collected, source, batch, (query_id, candidate_id), timestamp)
                 for column_set, records in zip(column_sets, collected.records, strict=True):
                     records.append(_project(encoder, batch, column_set))
     _check_columns(source, collected, (query_id, candidate_id, timestamp, *slice_columns))
@@ -263,9 +261,7 @@ def _has_one(source: reading.Source, batch: pa.RecordBatch, name: str) -> npt.ND
     lengths = _lengths(column)
     if lengths.max(initial=0) > 1:
         received = f"a row with {lengths.max():,} values"
-        raise InputError(
-            Problem(f"{source.name}: column {name!r}", received, "one id in each row")
-        )
+        raise InputError(Problem(f"{source.name}: column {name!r}", received, "one id in each row"))
     present = lengths == 1
     if not pa.types.is_integer(column.type.value_type):
         present[present] = pc.binary_length(_as_bytes(column.flatten())).to_numpy() > 0
@@ -279,28 +275,38 @@ def _as_bytes(values: pa.Array) -> pa.Array:
 
 def _collect(
     collected: _Collected,
+    source: reading.Source,
     batch: pa.RecordBatch,
-    query_id: str,
-    candidate_id: str,
+    id_columns: tuple[str, str],
     timestamp: str | None,
 ) -> None:
     """Adds the ids, times and slice entries of a batch whose rows all have ids."""
-    collected.queries.append(_as_bytes(_column(batch, query_id).flatten()))
-    collected.candidates.append(_as_bytes(_column(batch, candidate_id).flatten()))
+    query_id, candidate_id = id_columns
+    collected.queries.append(_as_bytes(batch.column(query_id).flatten()))
+    collected.candidates.append(_as_bytes(batch.column(candidate_id).flatten()))
     if timestamp is not None:
-        times = np.full(batch.num_rows, np.iinfo(np.int64).max)
-        column = _column(batch, timestamp)
-        if column is not None:
-            rows, values = _entries(column)
-            # Reversed, so that of several values the first stays.
-            times[rows[::-1]] = values.to_numpy(zero_copy_only=False)[::-1]
-        collected.times.append(times)
+        collected.times.append(_times(source, batch, timestamp))
     for name, entries in collected.slice_entries.items():
         column = _column(batch, name)
         if column is not None:
             rows, values = _entries(column)
             entries.append((rows + collected.rows, values))
     collected.rows += batch.num_rows
+
+
+def _times(source: reading.Source, batch: pa.RecordBatch, name: str) -> IntArray:
+    """Returns the first time of each row, the largest int64 where there is none."""
+    times = np.full(batch.num_rows, np.iinfo(np.int64).max)
+    column = _column(batch, name)
+    if column is None:
+        return times
+    rows, values = _entries(column)
+    if not pa.types.is_integer(values.type):
+        where = f"{source.name}: column {name!r}"
+        raise InputError(Problem(where, str(values.type), "int64 times"))
+    # Reversed, so that of several values the first stays.
+    times[rows[::-1]] = values.to_numpy(zero_copy_only=False)[::-1]
+    return times
 
 
 def _entries(column: pa.Array) -> tuple[IntArray, pa.Array]:

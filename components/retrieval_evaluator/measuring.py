@@ -1,4 +1,4 @@
-"""From a trained model and raw Examples to figures: embeds, ranks and measures."""
+"""From a trained model and raw Examples to figures."""
 
 from __future__ import annotations
 
@@ -7,31 +7,24 @@ import logging
 from collections.abc import Sequence
 
 import numpy as np
-import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
-import tensorflow as tf
 from tfx.types import artifact, artifact_utils
 
 from tfx_retrieval.components.retrieval_evaluator import (
     evaluation,
     examples_reader,
+    model_scores,
     options,
     slices,
 )
-from tfx_retrieval.components.retrieval_evaluator.ranking import (
-    BoolArray,
-    IntArray,
-    ScoreFunction,
-    dot_product_scores,
-)
-from tfx_retrieval.components.scann_indexer import embed, reading
+from tfx_retrieval.components.retrieval_evaluator.ranking import BoolArray, IntArray
+from tfx_retrieval.components.scann_indexer import reading
 from tfx_retrieval.errors import InputError, Problem
 
 TRAIN_SPLIT = "train"
 
 _logger = logging.getLogger("tfx_retrieval.retrieval_evaluator")
-_EMBEDDED_ROWS = 8192
 # Splits in order of time: the splits before the evaluated ones hold what a query has seen.
 _SPLIT_ORDER = ("train", "eval", "test")
 
@@ -66,24 +59,6 @@ class Measurement:
     rows_left_out: int
     train_interactions: int
     notes: tuple[str, ...]
-
-
-@dataclasses.dataclass(frozen=True)
-class _Catalogue:
-    """Distinct candidates, ascending by id, and where their chosen rows are."""
-
-    source: reading.Source
-    selection: reading.Selection
-    ids: pa.Array
-
-
-@dataclasses.dataclass(frozen=True)
-class _LoadedModel:
-    """A SavedModel and the names of its raw query columns."""
-
-    model: object
-    where: str
-    query_columns: tuple[str, ...]
 
 
 def choose_splits(
@@ -163,8 +138,14 @@ def measure_model(
         InputError: The data or a model lacks something.
     """
     splits = choose_splits(examples, wanted.eval_splits, wanted.exclude_seen_splits)
-    models = [_load_model(path) for path in (model_path, baseline_model_path) if path is not None]
-    catalogue = _read_catalogue(examples, candidates, wanted)
+    models = [
+        model_scores.load_model(path)
+        for path in (model_path, baseline_model_path)
+        if path is not None
+    ]
+    catalogue = model_scores.read_catalogue(
+        candidates or examples, wanted.candidate_id, None if candidates else wanted.timestamp
+    )
     interactions = examples_reader.read_interactions(
         reading.split_source(examples, splits.evaluated),
         wanted.query_id,
@@ -191,7 +172,7 @@ def measure_model(
     history = _read_history(examples, splits, catalogue, table.query_ids, wanted)
     masks, notes = _slice_masks(table, interactions, history, wanted)
     scored = [
-        _score_function(model, catalogue, records.take(pa.array(table.rows)))
+        model_scores.score_function(model, catalogue, records.take(pa.array(table.rows)))
         for model, records in zip(models, interactions.records, strict=True)
     ]
     measured = evaluation.evaluate_rankings(
@@ -223,34 +204,6 @@ def _order(split: str) -> int:
     return _SPLIT_ORDER.index(split) if split in _SPLIT_ORDER else len(_SPLIT_ORDER)
 
 
-def _load_model(path: str) -> _LoadedModel:
-    """Loads a SavedModel and checks its signatures, all at once."""
-    model = tf.saved_model.load(path)
-    problems: list[Problem] = []
-    for name in ("query_embedding", "embed_query_examples", "embed_candidate_examples"):
-        try:
-            embed.signature(model, name, path)
-        except InputError as error:
-            problems.extend(error.problems)
-    if problems:
-        raise InputError(problems)
-    inputs = model.signatures["query_embedding"].structured_input_signature[1]
-    return _LoadedModel(model, path, tuple(sorted(inputs)))
-
-
-def _read_catalogue(
-    examples: Sequence[artifact.Artifact],
-    candidates: Sequence[artifact.Artifact],
-    wanted: options.EvaluatorOptions,
-) -> _Catalogue:
-    source = reading.candidate_source(candidates or examples)
-    timestamp = None if candidates else wanted.timestamp
-    selection = reading.select_rows(source, wanted.candidate_id, timestamp=timestamp)
-    kind = pa.int64() if selection.ids.dtype == np.int64 else pa.large_binary()
-    _logger.info("the catalogue has %s candidates", f"{len(selection.ids):,}")
-    return _Catalogue(source, selection, pa.array(selection.ids, kind))
-
-
 class _InteractionTable:
     """The evaluation interactions by number, in order of time if there are times.
 
@@ -265,7 +218,7 @@ class _InteractionTable:
     def __init__(
         self,
         interactions: examples_reader.Interactions,
-        catalogue: _Catalogue,
+        catalogue: model_scores.Catalogue,
         wanted: options.EvaluatorOptions,
     ):
         encoded = interactions.ids.queries.dictionary_encode()
@@ -310,7 +263,7 @@ class _History:
 def _read_history(
     examples: Sequence[artifact.Artifact],
     splits: Splits,
-    catalogue: _Catalogue,
+    catalogue: model_scores.Catalogue,
     query_ids: pa.Array,
     wanted: options.EvaluatorOptions,
 ) -> _History:
@@ -365,7 +318,7 @@ def _id_kind(kind: pa.DataType) -> str:
     return "int64 ids" if pa.types.is_integer(kind) else "bytes ids"
 
 
-def _candidate_numbers(ids: pa.Array, catalogue: _Catalogue) -> IntArray:
+def _candidate_numbers(ids: pa.Array, catalogue: model_scores.Catalogue) -> IntArray:
     """Numbers the candidates; ids outside the catalogue get distinct numbers after its end."""
     numbers = _numbers(ids, catalogue.ids, "candidate ids of the evaluation split")
     outside = np.flatnonzero(numbers < 0)
@@ -401,35 +354,3 @@ def _slice_masks(
                 f"{left_out:,} values of {name!r} with the fewest interactions are not sliced."
             )
     return masks, tuple(notes)
-
-
-def _score_function(
-    model: _LoadedModel, catalogue: _Catalogue, records: pa.Array
-) -> tuple[ScoreFunction, IntArray]:
-    """Embeds the candidates and the distinct query features.
-
-    Returns:
-        The score function over the distinct features, and the row of each record.
-    """
-    embedder = embed.embedder(model.model, "embed_candidate_examples", model.where)
-    candidates: npt.NDArray[np.float32] | None = None
-    for places, vectors in embed.embed_selected(catalogue.source, catalogue.selection, embedder):
-        if candidates is None:
-            candidates = np.empty((len(catalogue.ids), vectors.shape[1]), np.float32)
-        candidates[places] = vectors
-    assert candidates is not None, "a catalogue has at least one candidate"
-    encoded = records.dictionary_encode()
-    embedder = embed.embedder(model.model, "embed_query_examples", model.where)
-    distinct = encoded.dictionary
-    queries = np.concatenate(
-        [
-            embedder(
-                np.array(distinct.slice(start, _EMBEDDED_ROWS).to_pylist(), object)
-            )
-            for start in range(0, len(distinct), _EMBEDDED_ROWS)
-        ]
-    )
-    _logger.info(
-        "embedded %s candidates and %s distinct queries", f"{len(candidates):,}", f"{len(queries):,}"
-    )
-    return dot_product_scores(queries, candidates), encoded.indices.to_numpy().astype(np.int64)

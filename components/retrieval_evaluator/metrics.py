@@ -86,7 +86,9 @@ def metric_table(
     per_query, included = query_metrics(
         outcome.pair_rank[pairs], problem.pair_query[pairs], problem.number_of_queries, ks
     )
-    columns = {name: (values, included.astype(float)) for name, values in per_query.items()}
+    columns: dict[str, tuple[np.ndarray, np.ndarray]] = {
+        name: (values, included.astype(float)) for name, values in per_query.items()
+    }
     unseen = np.flatnonzero(mask & ~problem.interaction_seen)
     for name, rows, ranks in (
         ("top_k_accuracy", unseen, outcome.interaction_rank),
@@ -134,7 +136,8 @@ def query_metrics(
 
     def total(weights: npt.NDArray[np.float64], k: int) -> npt.NDArray[np.float64]:
         within = hit_rank <= k
-        return np.bincount(hit_query[within], weights[within], minlength=number_of_queries)
+        sums = np.bincount(hit_query[within], weights[within], minlength=number_of_queries)
+        return sums.astype(np.float64)
 
     ones = np.ones(len(order))
     result = {"mrr": np.zeros(number_of_queries)}

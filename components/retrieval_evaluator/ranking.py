@@ -12,6 +12,8 @@ from collections.abc import Callable, Sequence
 import numpy as np
 import numpy.typing as npt
 
+from tfx_retrieval.errors import InputError, Problem
+
 IntArray = npt.NDArray[np.int64]
 BoolArray = npt.NDArray[np.bool_]
 FloatArray = npt.NDArray[np.floating]
@@ -164,7 +166,8 @@ def dot_product_scores(
         The function from row numbers to float32 dot products.
 
     Raises:
-        ValueError: An embedding is not finite, or the dimensions differ.
+        InputError: An embedding is not finite.
+        ValueError: The dimensions differ.
     """
     queries = np.ascontiguousarray(query_embeddings, np.float32)
     candidates = np.ascontiguousarray(candidate_embeddings, np.float32)
@@ -176,9 +179,13 @@ def dot_product_scores(
     for side, embeddings in (("query", queries), ("candidate", candidates)):
         bad = int((~np.isfinite(embeddings)).any(axis=1).sum())
         if bad:
-            raise ValueError(
-                f"{bad} of {len(embeddings)} {side} embeddings hold NaN or infinity: the model "
-                "diverged in training. Lower the learning rate or clip the gradients."
+            raise InputError(
+                Problem(
+                    f"{side} embeddings",
+                    f"NaN or infinity in {bad:,} of {len(embeddings):,}",
+                    "finite numbers",
+                    "Train with a lower learning rate, or look for numbers out of range.",
+                )
             )
     return lambda rows: queries[rows] @ candidates.T
 

@@ -9,12 +9,17 @@ from typing import Any
 
 from tfx_retrieval.components.retrieval_evaluator import thresholds
 from tfx_retrieval.components.retrieval_evaluator.measuring import TRAIN_SPLIT, Measurement
-from tfx_retrieval.components.retrieval_evaluator.metrics import PER_INTERACTION
+from tfx_retrieval.components.retrieval_evaluator.metrics import (
+    OVERALL,
+    PER_INTERACTION,
+    PER_QUERY,
+)
 from tfx_retrieval.components.retrieval_evaluator.options import EvaluatorOptions
 
 METRICS_FILE = "metrics.json"
 REPORT_FILE = "report.md"
 
+_ORDER = (*PER_QUERY, "mrr", *PER_INTERACTION, *OVERALL)
 _SLICE_METRICS = ("recall", "ndcg", "hit_rate")
 _SYSTEMS = (
     ("eval", "model"),
@@ -45,11 +50,11 @@ def protocol(measured: Measurement, wanted: EvaluatorOptions) -> dict[str, str]:
             "added to each count) over a query's first K, averaged over queries."
         ),
         "per_interaction": (
-            "top_k_accuracy@K: share of evaluation rows whose candidate is among the first K of the "
-            "ranking for that row's own features (the protocol of TensorFlow Recommenders' "
-            "tutorials); other relevant items stay in the ranking. Rows with an item that the query "
-            "has seen before are left out. top_k_accuracy_seen_kept@K: the same over all rows with "
-            "seen items left in the ranking."
+            "top_k_accuracy@K: share of evaluation rows whose candidate is among the first K of "
+            "the ranking for that row's own features (the protocol of TensorFlow Recommenders' "
+            "tutorials); other relevant items stay in the ranking. Rows with an item that the "
+            "query has seen before are left out. top_k_accuracy_seen_kept@K: the same over all "
+            "rows with seen items left in the ranking."
         ),
         "per_query": (
             "recall@K, ndcg@K, hit_rate@K, precision@K, map@K and mrr: one ranking per query, for "
@@ -67,8 +72,8 @@ def protocol(measured: Measurement, wanted: EvaluatorOptions) -> dict[str, str]:
             f"each query, seed {wanted.seed}; same protocol."
         ),
         "relevance": (
-            f"Relevant are a query's distinct candidates in split {evaluated}, without those it has "
-            "seen before."
+            f"Relevant are a query's distinct candidates in split {evaluated}, without those it "
+            "has seen before."
         ),
         "seen": (
             f"A query's candidates in split {seen} are excluded from its ranking and its relevant "
@@ -168,10 +173,10 @@ def _metric_table(content: Mapping[str, Any]) -> list[str]:
     return _table(header, rows)
 
 
-def _place(name: str) -> tuple[bool, str, int]:
-    """Orders metric names by metric, then by cut-off; per-interaction ones last."""
+def _place(name: str) -> tuple[int, int]:
+    """Orders metric names by metric, then by cut-off."""
     base, _, k = name.partition("@")
-    return base in PER_INTERACTION, base, int(k or 0)
+    return _ORDER.index(base), int(k or 0)
 
 
 def _slice_table(slices: Mapping[str, Any], ks: Sequence[int]) -> list[str]:

@@ -234,9 +234,7 @@ def write_examples(
         split_directory = os.path.join(artifact.uri, f"Split-{split}")
         os.makedirs(split_directory, exist_ok=True)
         for shard in range(shards):
-            path = os.path.join(
-                split_directory, f"data_tfrecord-{shard:05d}-of-{shards:05d}.gz"
-            )
+            path = os.path.join(split_directory, f"data_tfrecord-{shard:05d}-of-{shards:05d}.gz")
             with tf.io.TFRecordWriter(path, "GZIP") as writer:
                 for row in rows[shard::shards]:
                     writer.write(encode_example(row))

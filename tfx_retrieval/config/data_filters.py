@@ -29,7 +29,7 @@ def _keeps(row_filter: Filter, values: pa.ChunkedArray) -> pa.ChunkedArray:
     present = values.is_valid()
     if data_values.is_text(values.type):
         values = data_values.decoded(values)
-        present = pc.and_(present, pc.not_equal(values, ""))
+        present = pc.and_(present, pc.fill_null(pc.not_equal(values, ""), False))
     conditions = []
     if row_filter.HasField("present"):
         conditions.append(present if row_filter.present else pc.invert(present))

@@ -97,6 +97,8 @@ def _profile(name: str, values: pa.ChunkedArray) -> Column:
     if pa.types.is_dictionary(values.type):
         values = data_values.decoded(values)
     nothing = np.zeros(0)
+    if pa.types.is_null(values.type):
+        return Column(name, Kind.EMPTY, nothing, 0, nothing)
     if data_values.is_list(values.type):
         return _list_column(name, values)
     if pa.types.is_nested(values.type) or pa.types.is_binary(values.type):

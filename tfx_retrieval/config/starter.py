@@ -175,7 +175,8 @@ class _Proposal:
         return {column.name}
 
     def _title(self) -> set[str]:
-        column = roles.find_title(self._columns, self._candidate)
+        free = [column for column in self._columns if column is not self._query]
+        column = roles.find_title(free, self._candidate)
         if column is None:
             return set()
         self._sides["candidate"]["title"] = column.name
@@ -234,9 +235,10 @@ def _transform(column: Column) -> tuple[Feature, str]:
         return feature, "a time"
     if column.kind == Kind.TEXT and column.words >= 2 and column.distinct > _MAX_CATEGORIES:
         return {"type": "text"}, f"text of {column.words:.1f} words"
-    if column.kind == Kind.TEXT or column.distinct <= _MAX_INTEGER_CATEGORIES:
+    is_integer = column.kind == Kind.INTEGER
+    if column.kind == Kind.TEXT or (is_integer and column.distinct <= _MAX_INTEGER_CATEGORIES):
         return {"type": "categorical"}, f"one of {column.distinct:,} values"
-    if roles.is_identifier(column):
+    if is_integer and roles.is_identifier(column):
         return {"type": "categorical"}, f"one of {column.distinct:,} values, by its name"
     normalize = {"log": True} if _is_skewed(column.numbers) else {}
     scale = "a number on a log scale" if normalize else "a number"

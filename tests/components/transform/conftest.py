@@ -1,4 +1,4 @@
-"""Rows with everything that real columns bring, and both engines' results on them."""
+"""Runs the executor on hand-made artifacts; both engines' results on the same rows."""
 
 import dataclasses
 import logging
@@ -9,9 +9,10 @@ import pytest
 import tensorflow as tf
 import tensorflow_transform as tft
 from google.protobuf import text_format
+from support import example_files
 from tensorflow_metadata.proto.v0 import schema_pb2
 from tfx.dsl.components.base import base_beam_executor
-from tfx.types import artifact_utils, standard_artifacts
+from tfx.types import standard_artifacts
 from tfx.utils import json_utils
 
 from tfx_retrieval import artifacts
@@ -30,7 +31,6 @@ feature { name: "time" type: INT presence { min_fraction: 1 } shape { dim { size
 feature { name: "vector" type: FLOAT presence { min_fraction: 1 } shape { dim { size: 3 } } }
 feature { name: "unused" type: BYTES presence { min_fraction: 1 } shape {} }
 """
-_TEXTS = ("", "Ünïcode wörds", "two  words", "line\nbreak word", "word", "日本 語", "a b c d e f")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -69,64 +69,6 @@ def _as_list(tensor) -> list:
     return tensor.to_list() if isinstance(tensor, tf.RaggedTensor) else tensor.numpy().tolist()
 
 
-def example(**features) -> bytes:
-    """Returns a serialized tf.train.Example; None leaves a feature out."""
-    result = tf.train.Example()
-    for name, value in features.items():
-        if value is None:
-            continue
-        values = value if isinstance(value, list | tuple) else [value]
-        feature = result.features.feature[name]
-        if isinstance(values[0], float):
-            feature.float_list.value.extend(values)
-        elif isinstance(values[0], int):
-            feature.int64_list.value.extend(values)
-        else:
-            feature.bytes_list.value.extend(
-                value.encode() if isinstance(value, str) else value for value in values
-            )
-    return result.SerializeToString()
-
-
-def rows(count: int, seed: int, names: int) -> list[bytes]:
-    """Returns examples with missing values, ties, unicode, empty strings and line breaks."""
-    random = np.random.default_rng(seed)
-    result = []
-    for row in range(count):
-        name = f"name {min(int(random.exponential(names / 4)), names)}"
-        result.append(
-            example(
-                row=row,
-                name=("", "line\nbreak", "ß", "\r")[row % 4] if row % 50 == 7 else name,
-                kind=None if random.random() < 0.3 else "abcdef"[random.integers(6)],
-                text=None if row % 11 == 3 else _TEXTS[random.integers(len(_TEXTS))],
-                tags=[f"tag{tag}" for tag in random.integers(0, 9, random.integers(4))] or None,
-                price=None if random.random() < 0.2 else float(np.float32(random.lognormal())),
-                count=int(random.integers(-3, 12)),
-                time=1_700_000_000 + int(random.integers(0, 10**7)),
-                vector=[float(np.float32(value)) for value in random.normal(size=3)],
-                unused="x" * 50,
-            )
-        )
-    return result
-
-
-def write_records(directory: pathlib.Path, records: list[bytes], shards: int = 2) -> None:
-    """Writes gzip TFRecords in the layout of ExampleGen."""
-    directory.mkdir(parents=True)
-    for shard in range(shards):
-        path = directory / f"data_tfrecord-{shard:05d}-of-{shards:05d}.gz"
-        with tf.io.TFRecordWriter(str(path), "GZIP") as writer:
-            for record in records[shard::shards]:
-                writer.write(record)
-
-
-def _artifact(artifact_type, uri: pathlib.Path):
-    artifact = artifact_type()
-    artifact.uri = str(uri)
-    return artifact
-
-
 class Runner:
     """Runs the executor on hand-made artifacts."""
 
@@ -139,11 +81,7 @@ class Runner:
     def more_examples(self, splits: dict[str, list[bytes]]) -> standard_artifacts.Examples:
         """Writes another Examples artifact, as of another span."""
         uri = self._root / f"examples-{len(list(self._root.iterdir()))}"
-        examples = _artifact(standard_artifacts.Examples, uri)
-        examples.split_names = artifact_utils.encode_split_names(list(splits))
-        for name, records in splits.items():
-            write_records(uri / f"Split-{name}", records)
-        return examples
+        return example_files.examplesexample_files.artifact(uri, splits)
 
     def run(
         self,
@@ -159,11 +97,11 @@ class Runner:
         packaging.write_module(str(root / "module"), "generated_transform", source)
         inputs = {
             "examples": [self.examples, *more_examples],
-            "schema": [_artifact(standard_artifacts.Schema, self._root / "schema")],
-            "module": [_artifact(artifacts.ModuleFile, root / "module")],
+            "schema": [example_files.artifact(standard_artifacts.Schema, self._root / "schema")],
+            "module": [example_files.artifact(artifacts.ModuleFile, root / "module")],
         }
-        graph = _artifact(standard_artifacts.TransformGraph, root / "graph")
-        transformed = [_artifact(standard_artifacts.Examples, root / "transformed")]
+        graph = example_files.artifact(standard_artifacts.TransformGraph, root / "graph")
+        transformed = [example_files.artifact(standard_artifacts.Examples, root / "transformed")]
         outputs = {"transform_graph": [graph]}
         if materialize:
             outputs["transformed_examples"] = transformed
@@ -179,12 +117,6 @@ class Runner:
         }
         executor.Executor(context).Do(inputs, outputs, properties)
         return Run(graph, outputs.get("transformed_examples", transformed))
-
-
-@pytest.fixture
-def make_example():
-    """Makes a serialized tf.train.Example from keyword arguments."""
-    return example
 
 
 @pytest.fixture
@@ -207,6 +139,9 @@ def both_engines(tmp_path_factory) -> dict[str, Run]:
         tmp_path_factory.mktemp("engines"),
         _SCHEMA,
         # The other split has names and counts that the analyzers never see.
-        {"train": rows(300, seed=1, names=25), "eval": rows(60, seed=2, names=60)},
+        {
+            "train": example_files.interaction_rows(300, seed=1, names=25),
+            "eval": example_files.interaction_rows(60, seed=2, names=60),
+        },
     )
     return {engine: runner.run(source, engine) for engine in ("in_process", "beam")}

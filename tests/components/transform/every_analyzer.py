@@ -8,7 +8,7 @@ import tensorflow_transform as tft
 
 
 def preprocessing_fn(inputs):
-    """Transforms the columns that `conftest.rows` makes."""
+    """Transforms the columns of `support.example_files.interaction_rows`."""
     outputs = {"row": inputs["row"], "name_raw": inputs["name"]}
     outputs.update(_vocabularies(inputs))
     outputs.update(_texts_and_lists(inputs))

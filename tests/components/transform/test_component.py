@@ -38,6 +38,7 @@ def test_defaults():
         "force_tf_compat_v1": 0,
         "custom_config": "null",
         "disable_statistics": 1,
+        "splits_config": None,
     }
 
 

@@ -1,16 +1,22 @@
 """The executor on hand-made artifacts: what it writes, which engine runs, what it refuses."""
 
+import json
 import logging
 import pathlib
+import re
 
 import numpy as np
 import pytest
 import tensorflow as tf
+import tensorflow_transform as tft
+from support.example_files import example
+from tfx.components.transform import executor as tfx_executor
 from tfx.proto import transform_pb2
 from tfx.types import artifact_utils
 from tfx.utils import proto_utils
 
 from tfx_retrieval import errors
+from tfx_retrieval.components.transform import records
 
 _SCHEMA = """
 feature { name: "id" type: BYTES presence { min_fraction: 1 } shape {} }
@@ -40,28 +46,18 @@ _WEIGHTED = _MODULE.replace(
     'weights=tf.ones_like(inputs["id"], tf.float32)',
 )
 
-_WEIGHTED_ONLY = """
-import tensorflow as tf
-import tensorflow_transform as tft
 
-
-def preprocessing_fn(inputs):
-    weights = tf.ones_like(inputs["id"], tf.float32)
-    return {"index": tft.compute_and_apply_vocabulary(inputs["id"], weights=weights)}
-"""
-
-
-def _sample(make_example):
+def _sample():
     train = [
-        make_example(id=name, price=price)
+        example(id=name, price=price)
         for name, price in (("b", 1.0), ("a", 3.0), ("b", 5.0), ("c", 7.0), ("", None))
     ]
-    return {"train": train, "eval": [make_example(id="new", price=4.0)]}
+    return {"train": train, "eval": [example(id="new", price=4.0)]}
 
 
 @pytest.fixture
-def runner(make_runner, make_example):
-    return make_runner(_SCHEMA, **_sample(make_example))
+def runner(make_runner):
+    return make_runner(_SCHEMA, **_sample())
 
 
 def test_small_values_by_hand(runner):
@@ -137,9 +133,9 @@ def preprocessing_fn(inputs, custom_config):
     assert run.rows("eval") == {"renamed": [b"new"]}
 
 
-def test_several_examples_are_analyzed_together_and_written_apart(runner, make_example, tmp_path):
+def test_several_examples_are_analyzed_together_and_written_apart(runner, tmp_path):
     later = runner.more_examples(
-        {"train": [make_example(id="d"), make_example(id="d"), make_example(id="d")], "eval": []}
+        {"train": [example(id="d"), example(id="d"), example(id="d")], "eval": []}
     )
     run = runner.run(_MODULE, more_examples=[later])
     assert run.output.vocabulary_by_name("id") == [b"d", b"b", b"c", b"a"]
@@ -150,26 +146,34 @@ def test_several_examples_are_analyzed_together_and_written_apart(runner, make_e
     assert run.rows("eval", second)["id"] == []
 
 
-@pytest.mark.parametrize("engine", ["auto", "in_process"])
-def test_small_batches_give_the_same(runner, monkeypatch, engine):
-    from tfx_retrieval.components.transform import records
-
+def test_small_batches_give_the_same(runner, monkeypatch):
     expected = runner.run(_MODULE).rows("train")
     monkeypatch.setattr(records, "_BATCH_ROWS", 2)
-    actual = runner.run(_MODULE, engine).rows("train")
+    actual = runner.run(_MODULE).rows("train")
     assert sorted(map(str, zip(*actual.values(), strict=True))) == sorted(
         map(str, zip(*expected.values(), strict=True))
     )
 
 
-def test_auto_falls_back_to_beam_and_says_why(runner, caplog):
+def test_auto_falls_back_to_beam_and_says_why(runner, caplog, monkeypatch):
+    received = {}
+    monkeypatch.setattr(
+        tfx_executor.Executor, "Do", lambda self, *arguments: received.update(arguments[2])
+    )
     with caplog.at_level(logging.INFO, "tfx_retrieval.transform"):
-        run = runner.run(_WEIGHTED_ONLY, "auto")
+        run = runner.run(_WEIGHTED, "auto")
     reason = run.graph.get_string_custom_property("engine_reason")
     assert run.graph.get_string_custom_property("engine") == "beam"
     assert "a vocabulary ordered by weights or labels" in reason
     assert f"engine beam: {reason}" in caplog.messages
-    assert run.rows("eval")["index"] == [-1]
+    assert re.fullmatch(
+        r"generated_transform@.*/generated_transform-0\.0\+[0-9a-f]{16}-py3-none-any\.whl",
+        received["module_path"],
+    )
+    assert json.loads(received["splits_config"]) == {
+        "analyze": ["train"],
+        "transform": ["train", "eval"],
+    }
 
 
 @pytest.mark.parametrize(
@@ -223,14 +227,12 @@ def test_in_process_refuses_options_of_beam(runner, properties, message):
 
 
 def test_in_process_refuses_untested_versions(runner, monkeypatch):
-    import tensorflow_transform as tft
-
     monkeypatch.setattr(tft, "__version__", "1.99.0")
     with pytest.raises(errors.InputError, match=r"1\.99\.0 is installed, .* tested with 1\.16"):
         runner.run(_MODULE, "in_process")
 
 
-def test_in_process_refuses_tensors_that_a_schema_describes_itself(make_runner, make_example):
+def test_in_process_refuses_tensors_that_a_schema_describes_itself(make_runner):
     schema = (
         _SCHEMA
         + """
@@ -238,7 +240,7 @@ def test_in_process_refuses_tensors_that_a_schema_describes_itself(make_runner, 
         key: "renamed" value { dense_tensor { column_name: "id" shape {} } } } } }
     """
     )
-    runner = make_runner(schema, **_sample(make_example))
+    runner = make_runner(schema, **_sample())
     with pytest.raises(errors.InputError, match="the schema describes tensors of its own"):
         runner.run(_MODULE, "in_process")
 
@@ -291,8 +293,8 @@ def test_two_vocabularies_of_one_file_are_refused(runner):
         runner.run(source, "auto")
 
 
-def test_rows_that_fail_name_the_module_and_the_data(make_runner, make_example):
-    runner = make_runner(_SCHEMA, train=[make_example(price=1.0)])
+def test_rows_that_fail_name_the_module_and_the_data(make_runner):
+    runner = make_runner(_SCHEMA, train=[example(price=1.0)])
     with pytest.raises(RuntimeError, match=r"(?s)generated_transform .*root/examples.*id"):
         runner.run(_MODULE)
 
@@ -310,14 +312,14 @@ def test_unknown_split_is_named(runner):
         runner.run(_MODULE, splits_config=proto_utils.proto_to_json(config))
 
 
-def test_empty_split_gives_one_empty_file(make_runner, make_example):
-    runner = make_runner(_SCHEMA, train=_sample(make_example)["train"], eval=[])
+def test_empty_split_gives_one_empty_file(make_runner):
+    runner = make_runner(_SCHEMA, train=_sample()["train"], eval=[])
     run = runner.run(_MODULE)
     assert run.rows("eval")["id"] == []
 
 
-def test_train_split_is_needed_by_default(make_runner, make_example):
-    runner = make_runner(_SCHEMA, other=[make_example(id="a")])
+def test_train_split_is_needed_by_default(make_runner):
+    runner = make_runner(_SCHEMA, other=[example(id="a")])
     with pytest.raises(errors.InputError, match=r"(?s)'train'.*'other'"):
         runner.run(_MODULE)
 
