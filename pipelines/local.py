@@ -131,9 +131,7 @@ def run(
     return RunResult(directory, metrics, blessed)
 
 
-def _execute(
-    made: pipeline.Pipeline, runner: str, on_progress: Callable[[str, str], None]
-) -> None:
+def _execute(made: pipeline.Pipeline, runner: str, on_progress: Callable[[str, str], None]) -> None:
     with tfx_internal.observed_nodes(on_progress):
         _RUNNERS[runner]().run(made)
 

@@ -7,14 +7,13 @@ import json
 import posixpath
 from collections.abc import Sequence
 
+from ml_metadata.proto import metadata_store_pb2
 from tfx.components.example_validator.component import ExampleValidator
 from tfx.components.pusher.component import Pusher
 from tfx.components.schema_gen.component import SchemaGen
 from tfx.dsl.components.base import base_node
 from tfx.orchestration import data_types, pipeline
 from tfx.proto import example_gen_pb2, pusher_pb2
-
-from ml_metadata.proto import metadata_store_pb2
 
 from tfx_retrieval.components.config_codegen.component import ConfigCodegen
 from tfx_retrieval.components.interaction_example_gen.component import InteractionExampleGen

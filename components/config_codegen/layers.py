@@ -126,10 +126,29 @@ def schedule(config: model_config_pb2.Schedule) -> Call | None:
         return call(
             "tf.keras.optimizers.schedules.CosineDecay",
             "learning_rate",
-            decay_steps=str(config.cosine.decay_steps),
+            decay_steps=_decay_steps(config.cosine),
             alpha=literal(config.cosine.alpha),
         )
+    if kind == "linear":
+        return call(
+            "tf.keras.optimizers.schedules.PolynomialDecay",
+            "learning_rate",
+            decay_steps=_decay_steps(config.linear),
+            end_learning_rate=f"{literal(config.linear.alpha)} * learning_rate",
+        )
     return None
+
+
+def needs_training_steps(config: model_config_pb2.ModelConfig) -> bool:
+    """Returns whether the schedule ends with the training, whatever its length."""
+    kind = config.learning_rate_schedule.WhichOneof("kind")
+    if kind not in ("cosine", "linear"):
+        return False
+    return not getattr(config.learning_rate_schedule, kind).HasField("decay_steps")
+
+
+def _decay_steps(options: model_config_pb2.Cosine | model_config_pb2.Linear) -> str:
+    return str(options.decay_steps) if options.HasField("decay_steps") else "steps"
 
 
 def _layer(layer: model_config_pb2.Layer, name: str, width: int) -> Expression:

@@ -102,6 +102,12 @@ def assign(target: str, expression: Expression, indent: int = _INDENT) -> str:
     return head + render(expression, indent, LINE_LENGTH - len(head))
 
 
+def augment(target: str, expression: Expression, indent: int = _INDENT) -> str:
+    """Returns the statement `target += expression` at column `indent`."""
+    head = f"{' ' * indent}{target} += "
+    return head + render(expression, indent, LINE_LENGTH - len(head))
+
+
 def statement(expression: Expression, indent: int = _INDENT) -> str:
     """Returns `expression` as a statement of its own at column `indent`."""
     return " " * indent + render(expression, indent, LINE_LENGTH - indent)

@@ -14,6 +14,7 @@ from tfx_retrieval.components.config_codegen.source import (
     Call,
     Expression,
     assign,
+    augment,
     call,
     items,
     literal,
@@ -26,6 +27,7 @@ from tfx_retrieval.components.config_codegen.tower_inputs import (
     id_table,
     tower_inputs,
 )
+from tfx_retrieval.errors import InputError, Problem
 from tfx_retrieval.proto import feature_config_pb2, model_config_pb2
 
 __all__ = ["Table", "Tower", "TowerInput", "embedding", "id_table", "write_towers"]
@@ -43,6 +45,7 @@ class Tower:
         side: `query` or `candidate`.
         width: Width of its output.
         inputs: What it reads.
+        shortcut: The id's embedding, if it is added to the output instead of feeding the layers.
         shared_tables: Embedding tables that both towers use.
         init: Statements of `__init__`.
         call: Statements of `call`.
@@ -53,6 +56,7 @@ class Tower:
     side: str
     width: int
     inputs: list[TowerInput]
+    shortcut: TowerInput | None
     shared_tables: list[Table]
     init: list[str]
     call: list[str]
@@ -87,8 +91,8 @@ def write_towers(
     candidate_inputs = tower_inputs(features, features.candidate, width)
     shared = _shared_tables(features, query_inputs, candidate_inputs)
     return (
-        _write("query", query_inputs, shared, model, model.query_tower),
-        _write("candidate", candidate_inputs, shared, model, model.candidate_tower),
+        _write(features.query, "query", query_inputs, shared, model),
+        _write(features.candidate, "candidate", candidate_inputs, shared, model),
     )
 
 
@@ -123,18 +127,20 @@ def _shared_tables(
 
 
 def _write(
-    side: str,
+    side: feature_config_pb2.Side,
+    side_name: str,
     inputs: list[TowerInput],
     shared: list[Table],
     model: model_config_pb2.ModelConfig,
-    stack: model_config_pb2.Tower,
 ) -> Tower:
+    stack = model.query_tower if side_name == "query" else model.candidate_tower
     tower = Tower(
-        name=f"{side}_tower",
-        class_name=f"{side.capitalize()}Tower",
-        side=side,
+        name=f"{side_name}_tower",
+        class_name=f"{side_name.capitalize()}Tower",
+        side=side_name,
         width=model.output_embedding_dim,
         inputs=inputs,
+        shortcut=_shortcut(side, inputs, model, stack),
         shared_tables=shared,
         init=[],
         call=[],
@@ -147,14 +153,70 @@ def _write(
         layer = _input_layer(item)
         if layer is not None:
             tower.init.append(assign(f"self.{item.name}", layer, _BODY))
-    width = sum(item.width for item in inputs)
-    definitions, _ = layer_definitions(stack.layers, width)
+    layered = [item for item in inputs if item is not tower.shortcut]
+    width = sum(item.width for item in layered)
+    definitions, width = layer_definitions(stack.layers, width)
+    _check_width(tower, layered, width, model)
     tower.init += [assign(f"self.{name}", layer, _BODY) for name, layer in definitions]
-    if model.output_projection:
+    if layered and model.output_projection:
         projection = dense(model.output_embedding_dim, "projection")
         tower.init.append(assign("self.projection", projection, _BODY))
     _write_call(tower, model, stack, [name for name, _ in definitions])
     return tower
+
+
+def _check_width(
+    tower: Tower, layered: list[TowerInput], width: int, model: model_config_pb2.ModelConfig
+) -> None:
+    """Raises InputError if the tower would not end in the output width.
+
+    Args:
+        tower: The tower.
+        layered: Inputs that go through the layers.
+        width: Width after the layers.
+        model: A resolved ModelConfig.
+    """
+    problems = []
+    wanted = f"{tower.width}, as $.output_embedding_dim of the ModelConfig says"
+    if tower.shortcut and tower.shortcut.width != tower.width:
+        problems.append(
+            Problem(
+                f"FeatureConfig: $.{tower.side}.features, column {tower.shortcut.feature!r}",
+                f"an embedding_dim of {tower.shortcut.width}",
+                wanted,
+                "The id's embedding is added to the tower's output; leave embedding_dim out, or "
+                "set id_shortcut to false in the ModelConfig.",
+            )
+        )
+    if layered and not model.output_projection and width != tower.width:
+        problems.append(
+            Problem(
+                f"ModelConfig: $.{tower.name}",
+                f"a tower that ends in the width {width}",
+                wanted,
+                "End the tower in a dense layer of that width, or set output_projection to true.",
+            )
+        )
+    if problems:
+        raise InputError(problems)
+
+
+def _shortcut(
+    side: feature_config_pb2.Side,
+    inputs: list[TowerInput],
+    model: model_config_pb2.ModelConfig,
+    stack: model_config_pb2.Tower,
+) -> TowerInput | None:
+    """Returns the id's input if its embedding goes past the layers.
+
+    Layers that would be left without any input keep the id.
+    """
+    if not model.id_shortcut:
+        return None
+    for item in inputs:
+        if item.feature == side.id and item.kind is Kind.EMBEDDING:
+            return None if len(inputs) == 1 and stack.layers else item
+    return None
 
 
 def _write_call(
@@ -166,15 +228,29 @@ def _write_call(
     lines = tower.call
     parts: list[Expression] = []
     for item in tower.inputs:
+        if item is tower.shortcut:
+            continue
         if item.kind is Kind.HISTORY and item.pooling != "mean":
             lines += _encode_history(item)
             parts.append(item.name.removesuffix("_encoder"))
         else:
             parts.append(_input_value(item))
-    x: Expression = parts[0] if len(parts) == 1 else call("tf.concat", items(parts), axis="1")
-    lines.append(assign("x", x, _BODY))
-    lines += stack_calls(stack.layers, layer_names, _BODY)
-    x = "self.projection(x)" if model.output_projection else "x"
+    shortcut = _input_value(tower.shortcut) if tower.shortcut else ""
+    if parts:
+        x: Expression = parts[0]
+        if len(parts) > 1:
+            x = call("tf.concat", items(parts), axis="1")
+        lines.append(assign("x", x, _BODY))
+        lines += stack_calls(stack.layers, layer_names, _BODY)
+        x = "self.projection(x)" if model.output_projection else "x"
+        if shortcut:
+            if model.output_projection:
+                lines.append(assign("x", x, _BODY))
+            lines.append(f"{' ' * _BODY}# The id is learned on its own, past the layers.")
+            lines.append(augment("x", shortcut, _BODY))
+            x = "x"
+    else:
+        x = shortcut
     if model.mixed_precision:
         x = call("tf.cast", x, "tf.float32")
     if model.retrieval_loss.l2_normalize:

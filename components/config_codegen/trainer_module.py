@@ -8,6 +8,7 @@ from tfx_retrieval.components.config_codegen import naming, templates, towers
 from tfx_retrieval.components.config_codegen.layers import (
     dense,
     layer_definitions,
+    needs_training_steps,
     optimizer,
     schedule,
     stack_calls,
@@ -102,6 +103,7 @@ class _TrainerWriter:
             "head_call": self._head_call(),
             "optimizer": self._optimizer_body(model.optimizer, "learning_rate"),
             "embedding_optimizer": self._embedding_optimizer_body(),
+            "needs_steps": needs_training_steps(model),
             "warmup": model.HasField("learning_rate_schedule")
             and model.learning_rate_schedule.warmup_steps,
             "vocabularies": self._vocabularies(),

@@ -406,11 +406,19 @@ def _all_columns(config: feature_config_pb2.FeatureConfig) -> Iterable[str]:
 
 
 def _features_by_column(config: feature_config_pb2.FeatureConfig) -> Mapping[str, _Feature]:
-    """Returns each column's feature; a column that both sides use has one, equal on both."""
+    """Returns one feature a column, with the transforms of both sides if both use it.
+
+    The config's checks have made sure that the transforms both sides have are the same.
+    """
     features: dict[str, _Feature] = {}
     for side in (config.query, config.candidate):
         for feature in side.features:
-            features.setdefault(feature.column, feature)
+            merged = features.setdefault(feature.column, _Feature())
+            for field, value in feature.ListFields():
+                if field.message_type is None:
+                    setattr(merged, field.name, value)
+                elif not merged.HasField(field.name):
+                    getattr(merged, field.name).CopyFrom(value)
     candidate_id = config.candidate.id
     if candidate_id not in features:
         # The loss needs an index of the candidate id even where no tower reads it.

@@ -36,6 +36,7 @@ TEXT_TYPE = pa.dictionary(pa.int32(), pa.large_string())
 _INTEGER = r"^(0|-?[1-9]\d{0,17})$"
 _INTEGRAL = r"^(0|-?[1-9]\d{0,14})(\.0)?$"
 _TRUE_WORDS = ("true", "t", "yes", "y", "1")
+_VECTORS = "a vector column: lists of numbers, or such lists as text"
 _FALSE_WORDS = ("false", "f", "no", "n", "0")
 
 
@@ -268,17 +269,17 @@ def _split(text: pa.Array, separator: str) -> pa.Array:
 
 def _convert_vector(array: pa.Array, column: ColumnSpec) -> Converted:
     array = _decode(array)
-    if _is_text(array.type):
-        lists, bad = _parse_vectors(array)
-    elif _is_list(array.type):
-        lists, bad = array, None
-    else:
-        return _wrong_type(array, "a vector column: lists of numbers, or such lists as text")
+    if not _is_text(array.type) and not _is_list(array.type):
+        return _wrong_type(array, _VECTORS)
+    lists = _parse_vectors(array) if _is_text(array.type) else array
+    bad: numbers.Bad | None = None
     flat, bad_number = numbers.to_numbers(lists.flatten())
+    if bad_number is not None and bad_number[0] is None:
+        return _wrong_type(array, _VECTORS)
     offsets = _row_offsets(lists)
-    if bad is None and (bad_number or flat.null_count):
-        missing = int(flat.is_null().index(True).as_py())
-        index = missing if bad_number is None else min(missing, bad_number[0])
+    if flat.null_count:
+        # Bad numbers have become missing, and a vector must not have gaps.
+        index = int(flat.is_null().index(True).as_py())
         row = int(np.searchsorted(offsets, index, side="right")) - 1
         bad = (row, _describe(array[row]), "numbers only", 1, "")
     if bad is None and column.dimension is not None:
@@ -291,10 +292,9 @@ def _convert_vector(array: pa.Array, column: ColumnSpec) -> Converted:
     return _with_bad(result, Kind.OTHER, bad)
 
 
-def _parse_vectors(array: pa.Array) -> tuple[pa.Array, numbers.Bad | None]:
+def _parse_vectors(array: pa.Array) -> pa.Array:
     text = pc.utf8_trim(_blank_to_null(array).cast(pa.large_string()), " \t[](){}")
-    lists = pc.split_pattern_regex(text, r"[\s,;|]+")
-    return lists, None
+    return pc.split_pattern_regex(text, r"[\s,;|]+")
 
 
 def _convert_boolean(array: pa.Array) -> Converted:

@@ -95,7 +95,7 @@ def check(source: str, rows_read: int, left_out: dict[str, int], bad: tables.Bad
     problems = bad.problems()
     if not rows_read:
         problems.append(Problem(source, "a table without rows", "at least one row"))
-    elif rows_read == sum(left_out.values()):
+    elif not problems and rows_read == sum(left_out.values()):
         counts = ", ".join(f"{count:,} with {name}" for name, count in left_out.items() if count)
         received = f"{rows_read:,} rows, none of which is kept: {counts}"
         remedy = "Check the filters in the config and the id columns."

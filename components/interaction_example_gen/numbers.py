@@ -5,8 +5,9 @@ from __future__ import annotations
 import pyarrow as pa
 import pyarrow.compute as pc
 
-# Index within the array, value received, what was expected, how many such values, remedy.
-Bad = tuple[int, str, str, int, str]
+# Index within the array, or None if its type is wrong; value or type received; what was expected;
+# how many such values; remedy.
+Bad = tuple[int | None, str, str, int, str]
 
 # What spreadsheets, R, pandas and databases write where a number is missing.
 MISSING_WORDS = ("", "na", "n/a", "nan", "null", "none", "nil", "nat", "\\n", "-")
@@ -33,7 +34,7 @@ def to_numbers(array: pa.Array) -> tuple[pa.Array, Bad | None]:
     if pa.types.is_decimal(array.type) or pa.types.is_floating(array.type):
         return _finite(array.cast(pa.float64(), safe=False), array)
     nothing = pa.nulls(len(array), pa.float64())
-    return nothing, (0, f"a value of type {array.type}", "a number", len(array), "")
+    return nothing, (None, f"a column of type {array.type}", "numbers", len(array), "")
 
 
 def clean(array: pa.Array) -> pa.Array:
@@ -76,6 +77,9 @@ def _parse(array: pa.Array) -> tuple[pa.Array, Bad | None]:
 
 
 def _cast(text: pa.Array) -> pa.Array | None:
+    if pc.any(pc.match_substring(text, "x", ignore_case=True)).as_py():
+        # Arrow reads 0x10 as sixteen, but only where there is no fraction.
+        return None
     for data_type in (pa.int64(), pa.float64()):
         try:
             return text.cast(data_type)

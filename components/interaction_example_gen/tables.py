@@ -257,23 +257,24 @@ def _csv_batches(
     bad_lines: _BadLines,
     block_bytes: int,
 ) -> Iterator[pa.RecordBatch]:
+    parse = pa_csv.ParseOptions(
+        delimiter=file.delimiter, newlines_in_values=True, invalid_row_handler=bad_lines
+    )
+    convert = pa_csv.ConvertOptions(
+        include_columns=list(names),
+        column_types=dict(types),
+        null_values=[""],
+        strings_can_be_null=True,
+    )
     with files.open_csv_stream(file) as stream:
-        reader = pa_csv.open_csv(
-            stream,
-            pa_csv.ReadOptions(block_size=block_bytes),
-            pa_csv.ParseOptions(
-                delimiter=file.delimiter,
-                newlines_in_values=True,
-                invalid_row_handler=bad_lines,
-            ),
-            pa_csv.ConvertOptions(
-                include_columns=list(names),
-                column_types=dict(types),
-                null_values=[""],
-                strings_can_be_null=True,
-            ),
-        )
-        yield from reader
+        try:
+            yield from pa_csv.open_csv(
+                stream, pa_csv.ReadOptions(block_size=block_bytes), parse, convert
+            )
+        except pa.ArrowInvalid as error:
+            # A header without a line after it is a table without rows.
+            if "Empty CSV" not in str(error):
+                raise
 
 
 def _parquet_batches(

@@ -48,7 +48,7 @@ def to_seconds(array: pa.Array, time_unit: str) -> tuple[pa.Array, numbers.Bad |
     if pa.types.is_integer(array.type) or pa.types.is_floating(array.type):
         return _from_numbers(array, time_unit)
     nothing = pa.nulls(len(array), pa.int64())
-    return nothing, (0, f"a value of type {array.type}", _EXPECTED, len(array), "")
+    return nothing, (None, f"a column of type {array.type}", _EXPECTED, len(array), "")
 
 
 def _ticks_per_second(unit: str) -> int:

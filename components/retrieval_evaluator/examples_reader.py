@@ -153,7 +153,7 @@ def read_interactions(
     )
     for dataset in _datasets(source, _DECODED_ROWS):
         for serialized in dataset.prefetch(2).as_numpy_iterator():
-            batch = decoder.DecodeBatch(serialized.tolist())
+            batch = _decode(decoder, serialized, source)
             collected.filled.update(name for name in batch.schema.names if _has_values(batch, name))
             present = _has_one(source, batch, query_id) & _has_one(source, batch, candidate_id)
             collected.left_out += int((~present).sum())
@@ -165,6 +165,20 @@ def read_interactions(
                     records.append(_project(encoder, batch, column_set))
     _check_columns(source, collected, (query_id, candidate_id, timestamp, *slice_columns))
     return _joined(source, collected, timestamp)
+
+
+def _decode(
+    decoder: example_coder.ExamplesToRecordBatchDecoder,
+    serialized: npt.NDArray,
+    source: reading.Source,
+) -> pa.RecordBatch:
+    """Decodes a batch; each column is of one type, of lists, or null if no row has a value."""
+    try:
+        return decoder.DecodeBatch(serialized.tolist())
+    except RuntimeError as error:
+        raise InputError(
+            Problem(source.name, str(error), "tf.Examples whose columns each have one type")
+        ) from error
 
 
 @dataclasses.dataclass

@@ -298,8 +298,12 @@ def _rank_batch(
 
     # Row-major positions come out ascending, so that they can be searched and sorted stably.
     positions = np.flatnonzero(scores >= thresholds[:, None])
-    rows, items = np.divmod(positions, width)
     unseen = ~in_sorted(seen_rows * width + seen_items, positions)
+    # Where most scores are equal, only so many of the threshold's ties can be among the first.
+    ties = unseen & (scores.ravel()[positions] == thresholds[positions // width])
+    enough = running_count(positions // width, ties.astype(np.int64), len(scores)) > depth
+    positions, unseen = positions[~(ties & enough)], unseen[~(ties & enough)]
+    rows, items = np.divmod(positions, width)
     order = np.argsort(_sort_keys(rows, scores.ravel()[positions]), kind="stable")
     sorted_rows, sorted_unseen = rows[order], unseen[order]
     kept_rank = running_count(sorted_rows, np.ones(len(order), np.int64), len(scores))
@@ -338,7 +342,7 @@ def _thresholds(scores: npt.NDArray[np.float32], depth: int) -> npt.NDArray[np.f
 def _deep_ranks(
     scores: npt.NDArray[np.float32], requests: Requests, thresholds: npt.NDArray[np.float32]
 ) -> IntArray:
-    """Ranks the best unseen request of each group if it lies below its row's threshold.
+    """Ranks the best unseen request of each group unless it is above its row's threshold.
 
     `scores` has the seen items at -inf. Other requests get 0.
     """
@@ -352,7 +356,7 @@ def _deep_ranks(
     grouped, own = grouped[order], own[order]
     first = np.ones(len(grouped), bool)
     first[1:] = (np.diff(requests.ranking[grouped]) != 0) | (np.diff(requests.group[grouped]) != 0)
-    deep = first & (own < thresholds[requests.ranking[grouped]])
+    deep = first & (own <= thresholds[requests.ranking[grouped]])
     # One row at a time: copying the rows together costs more than the loop.
     for request, score in zip(grouped[deep], own[deep], strict=True):
         row, candidate = scores[requests.ranking[request]], requests.candidate[request]

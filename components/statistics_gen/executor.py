@@ -15,13 +15,13 @@ from tensorflow_metadata.proto.v0 import schema_pb2
 from tfx import types
 from tfx.components.statistics_gen import executor as tfx_executor
 from tfx.components.util import examples_utils, tfxio_utils
-from tfx.dsl.io import fileio
 from tfx.proto import example_gen_pb2
 from tfx.types import artifact_utils, standard_component_specs
 from tfx.utils import io_utils, json_utils
 
 from tfx_retrieval.components.statistics_gen import reading, tfdv_internal
 from tfx_retrieval.components.transform import engine as engines
+from tfx_retrieval.components.transform import records
 from tfx_retrieval.errors import InputError, Problem
 
 _LOGGER = logging.getLogger("tfx_retrieval.statistics_gen")
@@ -127,10 +127,7 @@ def _write_statistics(
 ) -> None:
     """Computes and writes the statistics of one split."""
     start = time.monotonic()
-    uri = artifact_utils.get_split_uri([examples], split)
-    files = sorted(fileio.glob(io_utils.all_files_pattern(uri)))
-    if not files:
-        raise InputError(Problem(where=uri, received="no files", expected="gzip TFRecord files"))
+    files = records.split_files(artifact_utils.get_split_uri([examples], split))
     result = tfdv_internal.statistics_of(reading.record_batches(files), schema)
     path = os.path.join(
         artifact_utils.get_split_uri([statistics], split), tfx_executor.DEFAULT_FILE_NAME

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import os
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 from tfx import types
@@ -23,7 +24,7 @@ from tfx.utils import import_utils, io_utils, proto_utils
 
 from tfx_retrieval.components.config_codegen import packaging
 from tfx_retrieval.components.transform import engine as engines
-from tfx_retrieval.components.transform import in_process, tft_internal
+from tfx_retrieval.components.transform import in_process, records, tft_internal
 from tfx_retrieval.errors import InputError, Problem
 
 MODULE_KEY = "module"
@@ -70,16 +71,18 @@ class Executor(tfx_executor.Executor):
                 self._beam_pipeline_args, self._make_beam_pipeline_fn
             )
         with tempfile.TemporaryDirectory() as directory:
+            # Under Beam too: a worker would not name the module in its error.
+            preprocessing_fn = _load_preprocessing_fn(module, directory)
             transform = None
             if engine != engines.BEAM and not obstacles:
                 try:
-                    transform = _trace(module, input_dict, exec_properties, directory)
+                    transform = _trace(
+                        preprocessing_fn, module, input_dict, exec_properties, directory
+                    )
                 except tft_internal.NeedsBeamError as error:
                     obstacles.append(str(error))
             if transform is None:
                 _refuse_beam_if_in_process(engine, obstacles)
-                # Fails here, with the module's name, rather than in a worker.
-                _load_preprocessing_fn(module)
                 engines.record(_LOGGER, graph, engines.BEAM, "; ".join(obstacles) or "asked for")
                 with _named_failures(module, examples):
                     super().Do(input_dict, output_dict, exec_properties)
@@ -164,11 +167,14 @@ def _obstacles(
     return [*(reason for reason, holds in checks.items() if holds), *([problem] if problem else [])]
 
 
-def _load_preprocessing_fn(module: packaging.PackagedModule) -> tft_internal.PreprocessingFn:
-    """Imports the preprocessing_fn, or says which module has none."""
+def _load_preprocessing_fn(module: packaging.PackagedModule, directory: str) -> Callable[..., Any]:
+    """Imports the preprocessing_fn from a copy, or says which module has none."""
     where = f"transform module {module.name} ({module.source_uri})"
+    # Python writes bytecode beside what it imports, and an artifact must stay as it is.
+    path = os.path.join(directory, f"{module.name}.py")
+    fileio.copy(module.source_uri, path)
     try:
-        return import_utils.import_func_from_source(module.source_uri, _PREPROCESSING_FN)
+        return import_utils.import_func_from_source(path, _PREPROCESSING_FN)
     except Exception as error:
         raise InputError(
             Problem(
@@ -180,6 +186,7 @@ def _load_preprocessing_fn(module: packaging.PackagedModule) -> tft_internal.Pre
 
 
 def _trace(
+    preprocessing_fn: Callable[..., Any],
     module: packaging.PackagedModule,
     input_dict: Artifacts,
     exec_properties: dict[str, Any],
@@ -193,7 +200,7 @@ def _trace(
     )
     config_key = standard_component_specs.CUSTOM_CONFIG_KEY
     preprocessing_fn = executor_utils.MaybeBindCustomConfig(
-        {labels.CUSTOM_CONFIG: exec_properties.get(config_key)}, _load_preprocessing_fn(module)
+        {labels.CUSTOM_CONFIG: exec_properties.get(config_key)}, preprocessing_fn
     )
     try:
         return in_process.InProcessTransform(preprocessing_fn, schema, directory)
@@ -226,17 +233,11 @@ def _prepare_splits(
     splits = []
     for name in names:
         for index, artifact in enumerate(examples):
-            uri = artifact_utils.get_split_uri([artifact], name)
-            files = tuple(sorted(fileio.glob(io_utils.all_files_pattern(uri))))
-            if not files:
-                raise InputError(
-                    Problem(where=uri, received="no files", expected="gzip TFRecord files")
-                )
             write = name in splits_config.transform and transformed
             splits.append(
                 in_process.Split(
                     name=name,
-                    files=files,
+                    files=records.split_files(artifact_utils.get_split_uri([artifact], name)),
                     analyze=name in splits_config.analyze,
                     output_uri=(
                         artifact_utils.get_split_uri([transformed[index]], name) if write else ""

@@ -11,7 +11,11 @@ from typing import Any
 import pyarrow as pa
 import tensorflow as tf
 from tensorflow_metadata.proto.v0 import schema_pb2
+from tfx.dsl.io import fileio
+from tfx.utils import io_utils
 from tfx_bsl.coders import example_coder
+
+from tfx_retrieval.errors import InputError, Problem
 
 # Large batches amortise what a call costs; the bytes bound what wide rows take.
 _BATCH_ROWS = 1 << 16
@@ -26,6 +30,24 @@ _QUEUED_BATCHES = 4
 _STRING_CELL_BYTES = 24
 
 Batch = Mapping[str, tf.Tensor | tf.SparseTensor | tf.RaggedTensor]
+
+
+def split_files(uri: str) -> tuple[str, ...]:
+    """Lists the files of a split.
+
+    Args:
+        uri: Directory of the split.
+
+    Returns:
+        The files' URIs, in order of name.
+
+    Raises:
+        InputError: There are none.
+    """
+    files = tuple(sorted(fileio.glob(io_utils.all_files_pattern(uri))))
+    if not files:
+        raise InputError(Problem(where=uri, received="no files", expected="gzip TFRecord files"))
+    return files
 
 
 def batch_rows(files: Sequence[str]) -> int:

@@ -130,7 +130,6 @@ class TracedTransform:
         self._preprocessing_fn = preprocessing_fn
         self._specs = dict(specs)
         self._directory = directory
-        # The traced function takes structured arguments of its own.
         self._graph, self._inputs, outputs = impl_helper.trace_preprocessing_function(
             preprocessing_fn, self._specs, use_tf_compat_v1=False, base_temp_dir=directory
         )

@@ -37,6 +37,44 @@ def test_metrics_beside_the_baseline_in_order_of_metric_and_k() -> None:
     ]
 
 
+METRICS = {
+    "eval": {"recall@10": 0.5, "mrr": None},
+    "baseline": {"recall@10": 0.25, "mrr": 0.1},
+    "counts": {"queries": 1234, "candidates": 567},
+    "notes": ["Few queries."],
+    "checks": [
+        {"metric": "recall@100", "outcome": "failed", "reason": "0.1 < 0.2"},
+        {"metric": "mrr", "outcome": "passed", "reason": ""},
+    ],
+    "index": {
+        "algorithm": "scann",
+        "recall": {"recall@10": 0.99, "recall@100": 0.8},
+        "speed": {"index": {"p50_ms": 0.123}},
+        "checks": [
+            {"name": "recall@100", "received": 0.8, "limit": 0.9, "passed": False},
+            {"name": "model_blessed", "received": False, "limit": True, "passed": False},
+        ],
+    },
+}
+
+
+def test_notes_say_what_was_measured_and_what_failed() -> None:
+    assert reports.notes(METRICS) == [
+        "Each of 1,234 queries ranks all 567 candidates; what it met in training is left out.",
+        "Few queries.",
+        "Index: scann, recall@100 0.800 of exact search, median 0.12 ms a query.",
+        "Not pushed, since checks failed: recall@100: 0.1 < 0.2; index recall@100: 0.8, limit 0.9.",
+    ]
+
+
+def test_printed_metrics_fit_80_columns(capsys: pytest.CaptureFixture[str]) -> None:
+    reports.print_metrics(METRICS)
+
+    printed = capsys.readouterr().out.splitlines()
+    assert max(map(len, printed)) <= 80
+    assert "mrr                -       0.1000       -" in [line.rstrip() for line in printed]
+
+
 def test_timings_add_up() -> None:
     steps = [
         run_directory.Step("InteractionExampleGen", "done", 4.0, (), {}),

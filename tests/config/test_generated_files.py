@@ -1,11 +1,24 @@
 """The shipped schemas, the reference page and the bindings are in step with the code."""
 
+import json
 import pathlib
+import re
 
+import grpc_tools
 import jsonschema
 import pytest
+from google.protobuf import descriptor_pb2
+from grpc_tools import protoc
 
-from tfx_retrieval.config import json_schema, reference
+from tfx_retrieval.config import (
+    check_pair,
+    json_schema,
+    parse_feature_config,
+    parse_model_config,
+    reference,
+)
+from tfx_retrieval.errors import InputError
+from tfx_retrieval.proto import feature_config_pb2, model_config_pb2, options_pb2
 from tfx_retrieval.proto.feature_config_pb2 import FeatureConfig
 from tfx_retrieval.proto.model_config_pb2 import ModelConfig
 
@@ -36,6 +49,74 @@ def test_schema_is_itself_valid(message):
 
 def test_reference_page_is_in_step(update_golden):
     _compare(ROOT / "docs" / "configuration.md", reference.reference_markdown(), update_golden)
+
+
+def test_examples_of_the_reference_page_are_configs():
+    features, model = re.findall(r"```json\n(.*?)```", reference.reference_markdown(), re.DOTALL)
+    check_pair(parse_feature_config(features), parse_model_config(model))
+
+
+SIDE = {"id": "a", "features": [{"column": "a", "type": "categorical"}]}
+
+
+@pytest.mark.parametrize(
+    ("message", "document"),
+    [
+        (FeatureConfig, {"query": SIDE}),
+        (FeatureConfig, {"query": SIDE, "candidate": SIDE, "querry": 1}),
+        (FeatureConfig, {"query": SIDE, "candidate": {**SIDE, "features": []}}),
+        (FeatureConfig, {"query": SIDE, "candidate": {**SIDE, "id": "a\nb"}}),
+        (FeatureConfig, {"query": SIDE, "candidate": {**SIDE, "id": "a" * 129}}),
+        (FeatureConfig, {"query": SIDE, "candidate": {**SIDE, "title": ""}}),
+        (ModelConfig, {"optimizer": {"adam": {}, "sgd": {}}}),
+        (ModelConfig, {"optimizer": {}}),
+        (
+            ModelConfig,
+            {"learning_rate_schedule": {"cosine": {"decay_steps": 1}, "exponential": {}}},
+        ),
+        (ModelConfig, {"learning_rate": 0}),
+        (ModelConfig, {"learning_rate": "0.1"}),
+        (ModelConfig, {"epochs": 1.5}),
+        (ModelConfig, {"model_type": "unspecified"}),
+        (ModelConfig, {"version": 2}),
+        (ModelConfig, {"seed": 2**31}),
+    ],
+    ids=str,
+)
+def test_schema_refuses_what_the_reader_refuses(message, document):
+    validator = jsonschema.Draft202012Validator(json_schema.json_schema(message.DESCRIPTOR))
+    assert not validator.is_valid(document)
+    parse = parse_feature_config if message is FeatureConfig else parse_model_config
+    with pytest.raises(InputError):
+        parse(json.dumps(document))
+
+
+def _clear_json_names(descriptor):
+    """Takes out what the compiler adds to descriptor sets alone."""
+    for field in [*getattr(descriptor, "field", []), *descriptor.extension]:
+        field.ClearField("json_name")
+    for message in getattr(descriptor, "message_type", getattr(descriptor, "nested_type", [])):
+        _clear_json_names(message)
+
+
+def test_bindings_are_in_step_with_the_messages(tmp_path):
+    """The descriptors in the bindings are those of the `.proto` files."""
+    names = ["options", "feature_config", "model_config"]
+    include = pathlib.Path(grpc_tools.__file__).parent / "_proto"
+    output = tmp_path / "descriptors"
+    arguments = ["protoc", f"-Itfx_retrieval/proto={ROOT / 'proto'}", f"-I{include}"]
+    arguments += [f"--descriptor_set_out={output}"]
+    arguments += [f"tfx_retrieval/proto/{name}.proto" for name in names]
+    assert protoc.main(arguments) == 0
+    files = descriptor_pb2.FileDescriptorSet.FromString(output.read_bytes()).file
+    for file, module in zip(
+        files, (options_pb2, feature_config_pb2, model_config_pb2), strict=True
+    ):
+        bound = descriptor_pb2.FileDescriptorProto()
+        module.DESCRIPTOR.CopyToProto(bound)
+        _clear_json_names(file)
+        assert bound.name == file.name
+        assert bound == file
 
 
 def test_reference_page_tells_of_every_key_and_value():

@@ -154,6 +154,7 @@ def test_buyer_and_product_features():
                 },
             ],
         },
+        "interaction": {"timestamp": "bought_at"},
     }
     assert [note.split(":")[0] for note in result.notes] == [
         "$.buyer_model_features[2].transforms.normalize",
@@ -287,7 +288,15 @@ def test_unknown_key_at_the_top_is_noted():
 
 def test_target_column_becomes_the_label():
     document = {**SHOP, "target_column": "stars"}
-    assert imported(document).feature_config["interaction"] == {"label": "stars"}
+    interaction = imported(document).feature_config["interaction"]
+    assert interaction == {"timestamp": "bought_at", "label": "stars"}
+
+
+def test_time_is_asked_for_where_it_is_not_clear():
+    second = {"column": "t", "data_type": "temporal", "transforms": {"normalize": {}}}
+    result = imported(with_feature(**second))
+    assert "interaction" not in result.feature_config
+    assert 'for temporal splits and "earlier"' in notes_about(result, "$")[0]
 
 
 def test_side_without_a_marked_id():
@@ -467,6 +476,7 @@ def test_embedding_layers():
             {"column": "previous_item_id", "type": "history"},
         ],
     }
+    assert result.feature_config["interaction"] == {"timestamp": "seen_at"}
     assert result.feature_config["candidate"]["features"][2:] == [
         {"column": "title", "type": "text", "tokens": {"embedding_dim": 4}},
         {"column": "picture_vector", "type": "vector", "vector": {"dimension": 16}},

@@ -98,9 +98,6 @@ def test_shop_as_text():
     }
     features, _, _ = proposal(text)
     expected, _, _ = proposal(shop())
-    expected["candidate"]["features"] = [
-        {**feature, "column": feature["column"]} for feature in expected["candidate"]["features"]
-    ]
     assert features == expected
 
 

@@ -196,16 +196,18 @@ def model_artifact(
 
 
 def encode_example(row: Row) -> bytes:
-    """Serializes a row: str/bytes, int/bool and float values or lists; None means missing."""
+    """Serializes a row: str/bytes, int/bool and float values or lists; None and [] mean missing."""
     features = {}
     for name, value in row.items():
         if value is None:
             continue
         values = list(value) if isinstance(value, list | tuple | np.ndarray) else [value]
-        if values and isinstance(values[0], str | bytes):
+        if not values:
+            continue
+        if isinstance(values[0], str | bytes):
             encoded = [item.encode() if isinstance(item, str) else item for item in values]
             features[name] = tf.train.Feature(bytes_list=tf.train.BytesList(value=encoded))
-        elif values and isinstance(values[0], float | np.floating):
+        elif isinstance(values[0], float | np.floating):
             features[name] = tf.train.Feature(float_list=tf.train.FloatList(value=values))
         else:
             whole = [int(item) for item in values]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import shutil
 import sys
+import textwrap
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -17,6 +18,7 @@ from tfx_retrieval.cli.recommending import Recommendation
 from tfx_retrieval.cli.run_directory import Step
 
 _METRIC = re.compile(r"(?P<name>recall|ndcg|hit_rate|mrr|coverage)(?:@(?P<k>\d+))?")
+_NAME_WIDTH = 40
 _ORDER = ("recall", "ndcg", "hit_rate", "mrr", "coverage")
 
 
@@ -41,6 +43,19 @@ def table(*columns: str, right: Sequence[str] = ()) -> rich.table.Table:
     return made
 
 
+def print_metrics(metrics: Mapping[str, Any]) -> None:
+    """Prints the metrics of a run and what a reader must know beside them, on stdout.
+
+    Args:
+        metrics: The content of `metrics.json`.
+    """
+    console = output_console()
+    console.print(metrics_table(metrics))
+    console.print()
+    for line in notes(metrics):
+        console.print(textwrap.fill(line, console.width), soft_wrap=True)
+
+
 def metrics_table(metrics: Mapping[str, Any]) -> rich.table.Table:
     """Returns the model's metrics beside those of the popularity baseline.
 
@@ -54,17 +69,48 @@ def metrics_table(metrics: Mapping[str, Any]) -> rich.table.Table:
     return made
 
 
+def notes(metrics: Mapping[str, Any]) -> list[str]:
+    """Returns what a reader must know beside the metrics.
+
+    Args:
+        metrics: The content of `metrics.json`.
+    """
+    counts, index = metrics["counts"], metrics["index"]
+    depth = max(index["recall"], key=lambda name: int(name.split("@")[1]))
+    lines = [
+        f"Each of {counts['queries']:,} queries ranks all {counts['candidates']:,} candidates; "
+        "what it met in training is left out.",
+        *metrics["notes"],
+        f"Index: {index['algorithm']}, {depth} {index['recall'][depth]:.3f} of exact search, "
+        f"median {index['speed']['index']['p50_ms']:.2f} ms a query.",
+    ]
+    checks = [
+        f"{check['metric']}: {check['reason']}"
+        for check in metrics["checks"]
+        if check["outcome"] == "failed"
+    ] + [
+        f"index {check['name']}: {check['received']}, limit {check['limit']}"
+        for check in index["checks"]
+        if not check["passed"] and check["name"] != "model_blessed"
+    ]
+    if checks:
+        lines.append(f"Not pushed, since checks failed: {'; '.join(checks)}.")
+    return lines
+
+
 def _position(name: str) -> tuple[int, int]:
     match = _METRIC.fullmatch(name)
     assert match is not None
     return _ORDER.index(match["name"]), int(match["k"] or 0)
 
 
-def _cells(model: float, baseline: float | None) -> tuple[str, str, str]:
-    if baseline is None:
-        return f"{model:.4f}", "-", "-"
-    ratio = f"{model / baseline:.2f}" if baseline else "-"
-    return f"{model:.4f}", f"{baseline:.4f}", ratio
+def _cells(model: float | None, baseline: float | None) -> tuple[str, str, str]:
+    ratio = "-" if model is None or not baseline else f"{model / baseline:.2f}"
+    return _figure(model), _figure(baseline), ratio
+
+
+def _figure(value: float | None) -> str:
+    return "-" if value is None else f"{value:.4f}"
 
 
 def timings_table(steps: Sequence[Step]) -> rich.table.Table:
@@ -95,6 +141,8 @@ def rows_table(rows: Sequence[Mapping[str, Any]]) -> rich.table.Table:
         rows: Records: feature name to value, list or None.
     """
     made = table("feature", *(f"row {number}" for number in range(1, len(rows) + 1)))
+    made.columns[0].no_wrap = True
+    made.columns[0].max_width = _NAME_WIDTH
     for name in dict.fromkeys(name for row in rows for name in row):
         made.add_row(name, *(_shown(row.get(name)) for row in rows))
     return made

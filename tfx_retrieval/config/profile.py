@@ -191,7 +191,7 @@ def _text_column(name: str, values: pa.ChunkedArray) -> Column:
             codes,
             distinct,
             np.zeros(0),
-            length=int(np.percentile(lengths, 95)),
+            length=int(np.ceil(np.percentile(lengths, 95))),
             separator=separator,
         )
     counts = pc.count_substring_regex(sample, r"\S+").to_numpy()
@@ -235,6 +235,6 @@ def _list_column(name: str, values: pa.ChunkedArray) -> Column:
         kind = Kind.VECTOR if same else Kind.OTHER
         return Column(name, kind, nothing, 0, nothing, length=int(lengths[0]))
     if data_values.is_text(element) or pa.types.is_integer(element):
-        length = max(1, int(np.percentile(lengths, 95)))
+        length = max(1, int(np.ceil(np.percentile(lengths, 95))))
         return Column(name, Kind.LIST, nothing, 0, nothing, length=length)
     return Column(name, Kind.OTHER, nothing, 0, nothing)

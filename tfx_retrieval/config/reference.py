@@ -28,6 +28,22 @@ errors of a file are reported together. Names of columns are one line of 1 to {n
 `tfx_retrieval/config/schemas/` holds a JSON Schema of each file for editors; a `$schema` key at the
 top of a file is read over.
 
+The smallest FeatureConfig and a ModelConfig that changes a little of the default:
+
+```json
+{
+  "query": {"id": "user", "features": [{"column": "user", "type": "categorical"}]},
+  "candidate": {"id": "item", "features": [{"column": "item", "type": "categorical"}]}
+}
+```
+
+```json
+{
+  "query_tower": {"layers": [{"dense": {"units": 64}}, {"dropout": {"rate": 0.1}}]},
+  "epochs": 10
+}
+```
+
 In the tables, **required** marks keys that must be there. Where a default is empty, leaving the key
 out means what the last column says.
 """
@@ -54,7 +70,7 @@ transformed once.
 
 def reference_markdown() -> str:
     """Returns the page `docs/configuration.md`."""
-    introduction = _INTRODUCTION.format(name=rules.MAX_NAME_CHARACTERS)
+    introduction = _INTRODUCTION.replace("{name}", str(rules.MAX_NAME_CHARACTERS))
     parts = [introduction, _OUTPUTS + "".join(_type_rows()) + _OTHER_OUTPUTS]
     for root, title in (
         (FeatureConfig.DESCRIPTOR, "FeatureConfig"),

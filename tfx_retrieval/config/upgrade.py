@@ -7,6 +7,7 @@ from typing import Any
 
 from tfx_retrieval.config.findings import Finding
 
+FIRST_VERSION = 1
 CURRENT_VERSION = 1
 
 # From a version to the function that turns a document of it into one of the next version, in place.
@@ -16,7 +17,7 @@ UPGRADES: dict[int, Callable[[dict[str, Any]], None]] = {}
 def upgrade(document: Any) -> Finding | None:
     """Upgrades `document` in place to the current version.
 
-    A document without a version is taken to be of the current one.
+    A document without a version is taken to be of the first one.
 
     Args:
         document: The JSON value of a whole file.
@@ -26,7 +27,7 @@ def upgrade(document: Any) -> Finding | None:
     """
     if not isinstance(document, dict):
         return None
-    version = document.get("version", CURRENT_VERSION)
+    version = document.get("version", FIRST_VERSION)
     if isinstance(version, bool) or not isinstance(version, int):
         return None
     if version > CURRENT_VERSION:

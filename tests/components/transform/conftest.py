@@ -81,7 +81,7 @@ class Runner:
     def more_examples(self, splits: dict[str, list[bytes]]) -> standard_artifacts.Examples:
         """Writes another Examples artifact, as of another span."""
         uri = self._root / f"examples-{len(list(self._root.iterdir()))}"
-        return example_files.examplesexample_files.artifact(uri, splits)
+        return example_files.examples_artifact(uri, splits)
 
     def run(
         self,

@@ -100,6 +100,12 @@ def test_artifacts_have_the_layout_of_tfx(runner):
     assert run.output.raw_feature_spec().keys() == {"id", "price"}
 
 
+def test_module_artifact_stays_as_it_is(runner):
+    run = runner.run(_MODULE)
+    files = pathlib.Path(run.graph.uri).parent.joinpath("module").iterdir()
+    assert sorted(file.suffix for file in files) == [".py", ".whl"]
+
+
 def test_graph_serves_raw_rows(runner):
     run = runner.run(_MODULE)
     layer = run.output.transform_features_layer()
@@ -133,7 +139,7 @@ def preprocessing_fn(inputs, custom_config):
     assert run.rows("eval") == {"renamed": [b"new"]}
 
 
-def test_several_examples_are_analyzed_together_and_written_apart(runner, tmp_path):
+def test_several_examples_are_analyzed_together_and_written_apart(runner):
     later = runner.more_examples(
         {"train": [example(id="d"), example(id="d"), example(id="d")], "eval": []}
     )

@@ -7,7 +7,7 @@ import pathlib
 
 import click
 
-from tfx_retrieval.cli import files, graph_drawing, progress, reports, run_directory
+from tfx_retrieval.cli import files, graph_drawing, reports, run_directory
 
 _PATH = click.Path(path_type=pathlib.Path)
 _RUN = click.option("--run", "run_path", type=_PATH, required=True, help="Folder of a run.")
@@ -29,10 +29,7 @@ def evaluate(run_path: pathlib.Path, as_json: bool) -> None:
     if as_json:
         click.echo(json.dumps(metrics, indent=2, sort_keys=True))
         return
-    console = reports.output_console()
-    console.print(reports.metrics_table(metrics))
-    for line in reports.notes(metrics):
-        console.print(line)
+    reports.print_metrics(metrics)
 
 
 @click.command(short_help="Show raw or transformed rows.")
@@ -45,12 +42,10 @@ def evaluate(run_path: pathlib.Path, as_json: bool) -> None:
 @_JSON
 def view(stage: str, run_path: pathlib.Path, split: str, number: int, as_json: bool) -> None:
     """Show the first rows of a run, as read (raw) or as trained on (transformed)."""
-    directory = run_directory.RunDirectory(run_path)
-    examples = directory.artifact(*_STAGES[stage])
-    with progress.quiet_libraries(directory.log("view")):
-        from tfx_retrieval.cli import records
+    from tfx_retrieval.cli import records
 
-        rows = records.read(examples, split, number)
+    examples = run_directory.RunDirectory(run_path).artifact(*_STAGES[stage])
+    rows = records.read(examples, split, number)
     if as_json:
         for row in rows:
             click.echo(json.dumps(row, ensure_ascii=False))

@@ -102,9 +102,9 @@ def quick_test(rows: int, **options: Any) -> None:
     show_default=True,
     help="Folder of the run; the same command again reuses every finished step.",
 )
-@click.option("--customer", help="CustomerID to recommend to.")
+@click.option("--customer", type=int, help="CustomerID to recommend to.")
 @_override_options()[0]
-def demo(output: pathlib.Path, customer: str | None, epochs: int | None) -> None:
+def demo(output: pathlib.Path, customer: int | None, epochs: int | None) -> None:
     """Run the main job on the bundled data set, then recommend.
 
     The data set is UCI Online Retail (D. Chen, CC BY 4.0): 541,909 transactions of a shop.
@@ -114,7 +114,9 @@ def demo(output: pathlib.Path, customer: str | None, epochs: int | None) -> None
     buyer = bundled.customer(customer or bundled.CUSTOMER)
     if buyer is None:
         raise InputError(
-            Problem("--customer", repr(customer), "a CustomerID that bought something, e.g. 12748")
+            Problem(
+                "--customer", repr(customer), "a CustomerID that bought something, such as 12866"
+            )
         )
     _run(
         data=str(bundled.DATA),
@@ -165,17 +167,8 @@ def _run(
             sample_rows=sample_rows,
             on_progress=shown.on_progress,
         )
-    _print_outcome(run_directory.RunDirectory(output))
-
-
-def _print_outcome(directory: run_directory.RunDirectory) -> None:
-    console = reports.output_console()
-    metrics = directory.metrics()
-    console.print()
-    console.print(reports.metrics_table(metrics))
-    for line in reports.notes(metrics):
-        console.print(line)
-    console.print(f"\nrun folder: {directory.path}")
+    reports.print_metrics(run_directory.RunDirectory(output).metrics())
+    click.echo(f"\nrun folder: {output}", err=True)
 
 
 def _recommend(output: pathlib.Path, customer: Customer) -> None:

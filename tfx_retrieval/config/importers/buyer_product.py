@@ -11,7 +11,7 @@ from collections.abc import Callable
 from typing import Any
 
 from tfx_retrieval.config.findings import Path, describe, path_text, quote
-from tfx_retrieval.config.importers.source import Entry, Log
+from tfx_retrieval.config.importers.source import Entry, Log, interaction_time
 
 KEYS = (
     "buyer_model_features",
@@ -75,12 +75,14 @@ def convert(root: Entry, log: Log) -> tuple[dict[str, Any], None]:
         "candidate": _side_document(candidate, root.at("product_model_features"), log),
     }
     _settle_histories(query, document["candidate"], log)
+    interaction = interaction_time(
+        (feature for _, feature in query.features + candidate.features), log
+    )
     target = root.text("target_column")
     if target:
-        document["interaction"] = {"label": target}
-    if any(feature["type"] == "temporal" for _, feature in query.features + candidate.features):
-        text = "no column is named as the time of the interaction"
-        log.note((), f"{text}; add it at $.interaction.timestamp for temporal splits")
+        interaction["label"] = target
+    if interaction:
+        document["interaction"] = interaction
     root.finish()
     return document, None
 
@@ -297,7 +299,7 @@ def _settle_histories(query: _Side, candidate: dict[str, Any], log: Log) -> None
         if shared["embedding_dim"] not in (None, dimension):
             text = f"a history has the width of the candidate id's embedding, {dimension}"
             log.note((*path, "embedding_dim"), text)
-        log.note(path, "a history is made from the interactions; name $.interaction.timestamp")
+        log.note(path, "a history is made from the table's rows, by the time of the interaction")
 
 
 def _cross(entry: Entry, crossed: dict[str, str], log: Log) -> dict[str, Any]:

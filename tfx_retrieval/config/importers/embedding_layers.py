@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from tfx_retrieval.config.findings import quote
-from tfx_retrieval.config.importers.source import Entry, Log
+from tfx_retrieval.config.importers.source import Entry, Log, interaction_time
 
 KEYS = ("user_embedding_layers", "item_embedding_layers")
 
@@ -28,9 +28,15 @@ def convert(root: Entry, log: Log) -> tuple[dict[str, Any], dict[str, Any]]:
     for side_name, key in (("query", KEYS[0]), ("candidate", KEYS[1])):
         document[side_name] = _side(root.entry(key), log)
     _note_histories(document, log)
+    interaction = interaction_time(
+        document["query"]["features"] + document["candidate"]["features"], log
+    )
+    if interaction:
+        document["interaction"] = interaction
     root.finish()
     text = f"the width of the towers was given on the command line; took {_WIDTH}"
     log.note((), f"{text}, change $.output_embedding_dim of the model and its dense layers")
+    log.note((), "logq_correction is on; switch it off at $.retrieval_loss to train as before")
     return document, _model()
 
 
@@ -83,7 +89,7 @@ def _note_histories(document: dict[str, Any], log: Log) -> None:
         if own not in (None, size):
             text = f"a history has the width of the item id's embedding, {size}"
             log.note((*path, "embedding_size"), text)
-        log.note(path, "a history is made from the interactions; name $.interaction.timestamp")
+        log.note(path, "a history is made from the table's rows, by the time of the interaction")
 
 
 def _model() -> dict[str, Any]:

@@ -6,7 +6,7 @@ import dataclasses
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
-from tfx_retrieval.config.findings import Path, describe, listing, path_text
+from tfx_retrieval.config.findings import Path, describe, listing, path_text, quote
 from tfx_retrieval.config.json_text import JsonObject, UnusableNumber
 from tfx_retrieval.config.reader import did_you_mean
 from tfx_retrieval.errors import Problem
@@ -36,6 +36,29 @@ class Log:
         """Adds a problem with what stands at `path`."""
         where = f"{self.source}: {path_text(path)}"
         self.problems.append(Problem(where, received, expected, remedy))
+
+
+def interaction_time(features: Iterable[dict[str, Any]], log: Log) -> dict[str, Any]:
+    """Returns the interaction's keys for the time, which the older shapes do not name.
+
+    A single temporal feature is taken for it; else a note asks for one.
+
+    Args:
+        features: The converted features of both sides.
+        log: Takes the note.
+    """
+    features = list(features)
+    times = list(dict.fromkeys(f["column"] for f in features if f["type"] == "temporal"))
+    if len(times) == 1:
+        text = "is the only time, so it was taken for that of the interaction"
+        log.note((), f"{quote(times[0])} {text}; see $.interaction.timestamp")
+        return {"timestamp": times[0]}
+    histories = [quote(f["column"]) for f in features if f["type"] == "history"]
+    if times or histories:
+        uses = ["temporal splits", *histories]
+        text = "name the column with the time of the interaction at $.interaction.timestamp"
+        log.note((), f"{text}, for {' and '.join(uses)}")
+    return {}
 
 
 class Entry:
