@@ -176,23 +176,25 @@ def log_splits(report: Report) -> None:
         if name == "train":
             continue
         if split.rows_seen_in_train:
-            _logger.info(
-                "%s: %s rows repeat a pair of train", name, f"{split.rows_seen_in_train:,}"
-            )
+            repeated = _count(split.rows_seen_in_train, "row repeats", "rows repeat")
+            _logger.info("%s: %s a pair of train", name, repeated)
         if split.queries_not_in_train or split.candidates_not_in_train:
-            _logger.info(
-                "%s: %s queries and %s candidates are not in train",
-                name,
-                f"{split.queries_not_in_train:,}",
-                f"{split.candidates_not_in_train:,}",
-            )
+            queries = _count(split.queries_not_in_train, "query", "queries")
+            candidates = _count(split.candidates_not_in_train, "candidate", "candidates")
+            _logger.info("%s: %s and %s are not in train", name, queries, candidates)
     differing = report.candidates_with_differing_rows
-    more = f"; {differing:,} have differing rows, of which the latest counts" if differing else ""
-    _logger.info("%s candidates%s", f"{report.candidates:,}", more)
+    have = _count(differing, "has", "have")
+    more = f"; {have} rows that differ, of which the latest counts" if differing else ""
+    _logger.info("%s%s", _count(report.candidates, "candidate", "candidates"), more)
+
+
+def _count(number: int, one: str, several: str) -> str:
+    return f"{number:,} {one if number == 1 else several}"
 
 
 def _describe(split: SplitReport) -> str:
-    text = f"{split.rows:,} rows of {split.queries:,} queries"
+    rows = _count(split.rows, "row", "rows")
+    text = f"{rows} of {_count(split.queries, 'query', 'queries')}"
     if split.first_time is None or split.last_time is None:
         return text
     return f"{text}, {_date(split.first_time)} to {_date(split.last_time)}"

@@ -80,7 +80,8 @@ class BadColumn:
     def problem(self, column: str) -> Problem:
         """Returns the problem to report of the column called `column`."""
         row = f", row {self.row:,}" if self.row else ""
-        more = f" (and {self.count - 1:,} more such rows)" if self.row and self.count > 1 else ""
+        others = self.count - 1 if self.row else 0
+        more = f" (and {others:,} more such row{'s' if others > 1 else ''})" if others else ""
         where = f"{self.path}: column {column!r}{row}"
         return Problem(where, f"{self.received}{more}", self.expected, self.remedy)
 

@@ -131,8 +131,8 @@ class Ranks:
         excluded: int64 [n], 1-based rank of each request among the unseen candidates; 0 for seen
             ones and those outside the catalogue, and possibly for those beyond the largest k that
             are not the best of a group.
-        kept: int64 [n], 1-based rank among all candidates; 0 if outside the catalogue and possibly
-            beyond the largest k.
+        kept: int64 [n], 1-based rank among all candidates; 0 if outside the catalogue or, by
+            scores, beyond the largest k.
         recommended: bool [len(ks), candidates], whether any counted ranking has the candidate
             among its first k unseen ones.
         information: float64 [rankings, len(ks)], mean of `item_information` over the first k
@@ -317,6 +317,8 @@ def _rank_batch(
     slots = place[np.searchsorted(positions, wanted[found])]
     excluded, kept = deep, np.zeros(len(wanted), np.int64)
     excluded[found], kept[found] = excluded_rank[slots], kept_rank[slots]
+    # Beyond the depth, ties that were left out are missing from the count.
+    kept[kept > depth] = 0
 
     top = (excluded_rank > 0) & (excluded_rank <= depth) & in_sorted(counted_rows, sorted_rows)
     return _BatchRanks(excluded, kept, sorted_rows[top], items[order][top], excluded_rank[top])

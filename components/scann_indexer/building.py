@@ -221,6 +221,13 @@ def judge_index(
             check.limit,
             "passed" if check.passed else "FAILED",
         )
+    if report["algorithm"] == SCANN and not checks[0].passed:
+        _logger.warning(
+            "Search more: retrieval.scann.leaves_to_search above %s or reorder above %s, or use "
+            "the algorithm brute_force.",
+            report["options"]["leaves_to_search"],
+            report["options"]["reorder"],
+        )
     return {
         **report,
         "checks": [dataclasses.asdict(check) for check in checks],

@@ -1,5 +1,7 @@
 """The drawing of a run."""
 
+import itertools
+import re
 import xml.etree.ElementTree
 
 from tfx_retrieval.cli import graph_drawing
@@ -35,6 +37,47 @@ def test_components_stand_below_what_they_read_and_do_not_overlap() -> None:
     assert ">12 s<" in drawing
     assert ">failed<" in drawing
     assert drawing == graph_drawing.draw(steps)
+
+
+def points(path: str) -> list[tuple[float, float]]:
+    """Returns the corners of a path of M, L, H and V."""
+    corners: list[tuple[float, float]] = []
+    for command, numbers in re.findall(r"([MLHV])([-\d. ]+)", path):
+        values = list(map(float, numbers.split()))
+        x, y = corners[-1] if corners else (0.0, 0.0)
+        corners.append(
+            (values[0], y)
+            if command == "H"
+            else (x, values[0])
+            if command == "V"
+            else tuple(values)
+        )
+    return corners
+
+
+def test_arrows_do_not_cross_boxes() -> None:
+    steps = [
+        Step("Gen", "done", 4.0, (), {}),
+        Step("Stats", "done", 0.1, ("Gen",), {}),
+        Step("Schema", "done", 0.1, ("Stats",), {}),
+        Step("Transform", "done", 12.0, ("Gen", "Schema"), {}),
+        Step("Other", "done", 12.0, ("Gen", "Stats"), {}),
+        Step("Trainer", "done", 3.0, ("Gen", "Schema", "Transform"), {}),
+    ]
+
+    drawing = graph_drawing.draw(steps)
+
+    root = xml.etree.ElementTree.fromstring(drawing)
+    corners = [points(node.get("d", "")) for node in root.findall(f"{SVG}path")]
+    assert len(corners) == sum(len(step.reads) for step in steps)
+    width = float(root.get("width", 0))
+    for path in corners:
+        for (x1, y1), (x2, y2) in itertools.pairwise(path):
+            assert max(x1, x2) < width
+            for left, top in boxes(drawing).values():
+                inside_x = max(x1, x2) > left and min(x1, x2) < left + 190
+                inside_y = max(y1, y2) > top and min(y1, y2) < top + 46
+                assert not (inside_x and inside_y)
 
 
 def test_names_are_escaped() -> None:

@@ -3,19 +3,26 @@
 from __future__ import annotations
 
 import html
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from tfx_retrieval.cli.progress import format_seconds
 from tfx_retrieval.cli.run_directory import Step
 
 _WIDTH, _HEIGHT = 190, 46
-_GAP_X, _GAP_Y = 24, 44
+_GAP_X, _GAP_Y = 24, 56
 _MARGIN = 16
+# Distance of the first lane from the boxes, between lanes, and between lines within a gap.
+_FIRST_LANE, _LANE, _LINE = 16, 12, 5
 _FILLS = {"done": "#e6f4ea", "reused": "#e8f0fe", "failed": "#fce8e6", "unfinished": "#f1f3f4"}
+
+_Place = tuple[float, float]
 
 
 def draw(steps: Sequence[Step]) -> str:
     """Draws the components in layers, each below everything that it reads.
+
+    Arrows to the next layer are straight; longer ones go around the boxes in between, in one lane
+    for each component that is read.
 
     Args:
         steps: The components of a run.
@@ -24,33 +31,34 @@ def draw(steps: Sequence[Step]) -> str:
         An SVG document; the same steps give the same text.
     """
     layers = _layers(steps)
-    rows: dict[int, list[Step]] = {}
-    for step in sorted(steps, key=lambda step: (layers[step.component], step.component)):
-        rows.setdefault(layers[step.component], []).append(step)
-    widest = max((len(row) for row in rows.values()), default=1)
-    full_width = widest * _WIDTH + (widest - 1) * _GAP_X
-    places: dict[str, tuple[float, float]] = {}
-    for layer, row in rows.items():
-        left = (full_width - len(row) * _WIDTH - (len(row) - 1) * _GAP_X) / 2 + _MARGIN
-        for column, step in enumerate(row):
-            places[step.component] = (
-                left + column * (_WIDTH + _GAP_X),
-                _MARGIN + layer * (_HEIGHT + _GAP_Y),
-            )
+    places, right = _places(steps, layers)
+    long_read = [
+        step.component
+        for step in steps
+        if any(
+            step.component in reader.reads and layers[reader.component] - layers[step.component] > 1
+            for reader in steps
+        )
+    ]
+    lanes = {component: number for number, component in enumerate(long_read)}
     arrows = [
-        _arrow(places[source], places[step.component]) for step in steps for source in step.reads
+        _straight(places[source], places[step.component])
+        if layers[step.component] - layers[source] == 1
+        else _around(places[source], places[step.component], right, lanes[source])
+        for step in steps
+        for source in step.reads
     ]
     boxes = [_box(step, *places[step.component]) for step in steps]
-    width = full_width + 2 * _MARGIN
-    height = 2 * _MARGIN + len(rows) * _HEIGHT + max(len(rows) - 1, 0) * _GAP_Y
+    width = right + _MARGIN + (_FIRST_LANE + len(lanes) * _LANE if lanes else 0)
+    height = 2 * _MARGIN + (max(layers.values(), default=0) + 1) * (_HEIGHT + _GAP_Y) - _GAP_Y
     return "\n".join(
         [
-            f'<svg xmlns="http://www.w3.org/2000/svg" width="{width}" height="{height}" '
-            f'viewBox="0 0 {width} {height}" font-family="sans-serif" font-size="13">',
+            f'<svg xmlns="http://www.w3.org/2000/svg" width="{width:g}" height="{height}" '
+            f'viewBox="0 0 {width:g} {height}" font-family="sans-serif" font-size="13">',
             '<defs><marker id="head" viewBox="0 0 8 8" refX="8" refY="4" markerWidth="7" '
             'markerHeight="7" orient="auto"><path d="M0 0L8 4L0 8z" fill="#5f6368"/></marker>'
             "</defs>",
-            f'<rect width="{width}" height="{height}" fill="#ffffff"/>',
+            f'<rect width="{width:g}" height="{height}" fill="#ffffff"/>',
             *arrows,
             *boxes,
             "</svg>\n",
@@ -73,15 +81,45 @@ def _layers(steps: Sequence[Step]) -> dict[str, int]:
     return layers
 
 
-def _arrow(source: tuple[float, float], target: tuple[float, float]) -> str:
-    start_x, start_y = source[0] + _WIDTH / 2, source[1] + _HEIGHT
-    end_x, end_y = target[0] + _WIDTH / 2, target[1]
-    bend = _GAP_Y / 2
-    return (
-        f'<path d="M{start_x:g} {start_y:g}C{start_x:g} {start_y + bend:g} '
-        f'{end_x:g} {end_y - bend:g} {end_x:g} {end_y:g}" fill="none" stroke="#5f6368" '
-        'marker-end="url(#head)"/>'
+def _places(steps: Sequence[Step], layers: Mapping[str, int]) -> tuple[dict[str, _Place], float]:
+    """Returns the left upper corner of each box, and the right end of the widest row."""
+    rows: dict[int, list[str]] = {}
+    for component in sorted(step.component for step in steps):
+        rows.setdefault(layers[component], []).append(component)
+    widest = max(map(len, rows.values()), default=1)
+    full_width = widest * (_WIDTH + _GAP_X) - _GAP_X
+    places = {}
+    for layer, row in rows.items():
+        left = _MARGIN + (full_width - len(row) * (_WIDTH + _GAP_X) + _GAP_X) / 2
+        for column, component in enumerate(row):
+            places[component] = (
+                left + column * (_WIDTH + _GAP_X),
+                float(_MARGIN + layer * (_HEIGHT + _GAP_Y)),
+            )
+    return places, float(_MARGIN + full_width)
+
+
+def _straight(source: _Place, target: _Place) -> str:
+    return _arrow(
+        f"M{source[0] + _WIDTH / 2:g} {source[1] + _HEIGHT:g}L{target[0] + _WIDTH / 2:g} "
+        f"{target[1]:g}"
     )
+
+
+def _around(source: _Place, target: _Place, right: float, lane: int) -> str:
+    """Returns an arrow through the gaps between rows and the lane beside all boxes."""
+    out = source[1] + _HEIGHT + 2 * _LINE + lane * _LINE
+    back = target[1] - 3 * _LINE - lane * _LINE
+    # A little beside the middle, where the straight arrows are.
+    return _arrow(
+        f"M{source[0] + _WIDTH / 2 + 2 * _LINE:g} {source[1] + _HEIGHT:g}V{out:g}"
+        f"H{right + _FIRST_LANE + lane * _LANE:g}V{back:g}"
+        f"H{target[0] + _WIDTH / 2 + (lane + 2) * 2 * _LINE:g}V{target[1]:g}"
+    )
+
+
+def _arrow(path: str) -> str:
+    return f'<path d="{path}" fill="none" stroke="#5f6368" marker-end="url(#head)"/>'
 
 
 def _box(step: Step, left: float, top: float) -> str:

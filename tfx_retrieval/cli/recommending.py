@@ -83,16 +83,7 @@ class RunRecommender:
         Raises:
             InputError: If the query or `k` is wrong.
         """
-        if exclude_seen and query.get(self.feature_config.query.id) is None:
-            column = self.feature_config.query.id
-            raise InputError(
-                Problem(
-                    "--query",
-                    f"no {column!r}",
-                    f"a value for {column!r}",
-                    "Without it nothing is known to leave out; add it, or drop --exclude-seen.",
-                )
-            )
+        check_query(query, self.feature_config, exclude_seen=exclude_seen)
         full = dict(query)
         completed: list[str] = []
         exclude = None
@@ -128,20 +119,24 @@ class RunRecommender:
         Raises:
             InputError: If a query, `k` or `exclude` is wrong.
         """
-        temporal = _temporal_columns(self.feature_config)
-        rows = [
-            {
-                name: _epoch_seconds(name, value)
-                if name in temporal and isinstance(value, str)
-                else value
-                for name, value in query.items()
-            }
-            for query in queries
-        ]
+        rows = [self._row(query) for query in queries]
         return [
             [Recommendation(*item) for item in found]
             for found in self.index.recommend(rows, k, exclude)
         ]
+
+    def _row(self, query: Mapping[str, Any]) -> dict[str, Any]:
+        """Returns what the model is given: times in seconds, no id that it does not use."""
+        temporal = _temporal_columns(self.feature_config)
+        row = {
+            name: _epoch_seconds(name, value)
+            if name in temporal and isinstance(value, str)
+            else value
+            for name, value in query.items()
+        }
+        if self.feature_config.query.id not in self.index.query_columns:
+            row.pop(self.feature_config.query.id, None)
+        return row
 
     def _known(self, query: Mapping[str, Any]) -> KnownRows:
         from tfx_retrieval.cli import known_rows
@@ -152,6 +147,52 @@ class RunRecommender:
         examples = self._directory.artifact("InteractionExampleGen", "examples")
         files = sorted(map(str, examples.glob("Split-*/*.gz")))
         return known_rows.read_rows(files, identifier, self.feature_config)
+
+
+def check_query(
+    query: Mapping[str, Any], feature_config: FeatureConfig, *, exclude_seen: bool = False
+) -> None:
+    """Checks a query as far as that needs no model, which takes seconds to load.
+
+    Args:
+        query: Raw query columns.
+        feature_config: What the run was made with.
+        exclude_seen: Whether the id is needed, to know what it met.
+
+    Raises:
+        InputError: With everything that is wrong.
+    """
+    from tfx_retrieval.config.reader import did_you_mean
+
+    side = feature_config.query
+    known = list(dict.fromkeys([side.id, *(feature.column for feature in side.features)]))
+    problems = [
+        Problem(
+            f"--query: column {name!r}",
+            "an unknown column",
+            f"one of {', '.join(known)}",
+            did_you_mean(name, known),
+        )
+        for name in query
+        if name not in known
+    ]
+    if exclude_seen and query.get(side.id) is None:
+        problems.append(
+            Problem(
+                "--query",
+                f"no {side.id!r}",
+                f"a value for {side.id!r}",
+                "Without it nothing is known to leave out; add it, or drop --exclude-seen.",
+            )
+        )
+    for name in sorted(_temporal_columns(feature_config) & query.keys()):
+        if isinstance(query[name], str):
+            try:
+                _epoch_seconds(name, query[name])
+            except InputError as error:
+                problems += error.problems
+    if problems:
+        raise InputError(problems)
 
 
 def _temporal_columns(feature_config: FeatureConfig) -> set[str]:

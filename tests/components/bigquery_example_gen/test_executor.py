@@ -7,6 +7,7 @@ import decimal
 import json
 import os
 import pathlib
+import sys
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -37,6 +38,12 @@ SPEC = TableSpec(
     candidate_columns=("item", "title", "price"),
     timestamp="when",
 )
+
+
+@pytest.fixture(autouse=True)
+def no_arguments(monkeypatch):
+    """Beam executors read the command line, which here is pytest's."""
+    monkeypatch.setattr(sys, "argv", ["test"])
 
 
 def rows(count=100):
@@ -205,39 +212,61 @@ def test_the_beam_engine_needs_cloud_storage(fake_bigquery, tmp_path):
         run(tmp_path, engine="beam")
 
 
+class CloudStorage(local.LocalFilesystem):
+    """Keeps `gs://` paths below a local folder."""
+
+    SUPPORTED_SCHEMES = ["gs://"]  # noqa: RUF012
+    folder = None
+
+    @classmethod
+    def path(cls, value):
+        text = str(value)
+        return str(cls.folder / text[5:]) if text.startswith("gs://") else value
+
+    @classmethod
+    def glob(cls, pattern):
+        found = local.LocalFilesystem.glob(cls.path(pattern))
+        return [f"gs://{os.path.relpath(path, cls.folder)}" for path in found]
+
+
+def _mapped(name):
+    function = getattr(local.LocalFilesystem, name)
+
+    def call(*arguments, **options):
+        return function(*map(CloudStorage.path, arguments), **options)
+
+    return staticmethod(call)
+
+
+for _name in "open copy isdir listdir makedirs mkdir remove rename rmtree stat exists walk".split():
+    setattr(CloudStorage, _name, _mapped(_name))
+
+
 @pytest.fixture
-def cloud_storage(fake_bigquery):
-    """Lets `gs://` paths of this test lead below the server's export folder."""
-    folder = fake_bigquery.export_folder
-
-    class CloudStorage(local.LocalFilesystem):
-        SUPPORTED_SCHEMES = ["gs://"]  # noqa: RUF012
-
-    def mapped(function):
-        def call(*arguments, **options):
-            paths = [
-                str(folder / argument[5:])
-                if isinstance(argument, str) and argument.startswith("gs://")
-                else argument
-                for argument in arguments
-            ]
-            result = function(*paths, **options)
-            if isinstance(result, list) and function.__name__ == "glob":
-                return [f"gs://{os.path.relpath(path, folder)}" for path in result]
-            return result
-
-        return staticmethod(call)
-
-    for name in (
-        "open copy glob isdir listdir makedirs mkdir remove rename rmtree stat exists walk".split()
-    ):
-        setattr(CloudStorage, name, mapped(getattr(local.LocalFilesystem, name)))
+def cloud_storage(fake_bigquery, monkeypatch):
+    monkeypatch.setattr(CloudStorage, "folder", fake_bigquery.export_folder)
     registry = filesystem_registry.DEFAULT_FILESYSTEM_REGISTRY
     known = registry.get_filesystem_for_scheme("gs://")
-    registry.register(CloudStorage, 0)
-    yield folder
-    registry.register(known, 0)
+    registry.register(CloudStorage, -1)
+    yield fake_bigquery.export_folder
+    registry.register(known, -2)
 
 
 def test_the_beam_engine_lets_bigquery_export(fake_bigquery, cloud_storage, tmp_path):
-    assert fileio.exists("gs://some-bucket") is False
+    fake_bigquery.table = rows()
+    examples, _ = run("gs://some-bucket/root", engine="beam")
+
+    folder = "gs://some-bucket/root/examples/_bigquery"
+    dry, export = (job["configuration"] for job in fake_bigquery.jobs)
+    assert dry["dryRun"] is True
+    assert export["query"]["query"].startswith(
+        f"EXPORT DATA OPTIONS (uri = '{folder}/part-*.parquet', format = 'PARQUET'"
+    )
+    assert export["query"]["maximumBytesBilled"] == "1000000"
+    assert not fileio.exists(folder)
+    path = tmp_path / "rows.parquet"
+    pq.write_table(rows(), path)
+    in_process.make_examples([str(path)], SPEC, str(tmp_path / "a"), str(tmp_path / "b"))
+    for split in ("train", "eval"):
+        made = records(cloud_storage / "some-bucket" / "root" / "examples", split)
+        assert sorted(made) == sorted(records(tmp_path / "a", split))

@@ -2,6 +2,7 @@
 
 import glob
 
+import hypothesis
 import numpy as np
 import pandas as pd
 import pytest
@@ -11,6 +12,10 @@ from tfx_retrieval.components.interaction_example_gen.table_spec import (
     SplitSpec,
     TableSpec,
 )
+
+# How long an example takes says more about what else the machine does.
+hypothesis.settings.register_profile("no_deadline", deadline=None)
+hypothesis.settings.load_profile("no_deadline")
 
 _COLUMNS = (
     ColumnSpec("user", "categorical"),

@@ -3,7 +3,7 @@
 import numpy as np
 import pandas as pd
 import pyarrow as pa
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tfx_retrieval.components.interaction_example_gen import candidates
@@ -42,6 +42,7 @@ def find(rows, timestamp="time"):
     return frame, candidates.find_candidates(table, make_keys(table, spec), ("item", "name"), bits)
 
 
+@settings(max_examples=50)
 @given(ROWS)
 def test_the_latest_row_wins(rows):
     frame, found = find(rows)
@@ -55,6 +56,7 @@ def test_the_latest_row_wins(rows):
         assert time == latest or (pd.isna(time) and pd.isna(latest))
 
 
+@settings(max_examples=50)
 @given(ROWS, st.randoms(use_true_random=False))
 def test_the_order_of_rows_does_not_matter(rows, shuffle):
     def content(rows):
@@ -66,6 +68,7 @@ def test_the_order_of_rows_does_not_matter(rows, shuffle):
     assert content(rows) == content(shuffled)
 
 
+@settings(max_examples=50)
 @given(ROWS)
 def test_without_a_timestamp_the_last_row_of_the_table_wins(rows):
     frame, found = find(rows, timestamp=None)

@@ -75,13 +75,13 @@ def parse(records):
     return [tf.train.Example.FromString(record) for record in records]
 
 
-@settings(deadline=None)
+@settings(max_examples=50)
 @given(tables())
 def test_equals_tfx_bsl(table):
     assert parse(encode(table)) == parse(encode_with_tfx_bsl(table))
 
 
-@settings(deadline=None)
+@settings(max_examples=50)
 @given(tables())
 def test_bytes_are_those_of_a_deterministic_serialisation(table):
     records = encode(table)
@@ -91,7 +91,7 @@ def test_bytes_are_those_of_a_deterministic_serialisation(table):
     assert records == again
 
 
-@settings(deadline=None)
+@settings(max_examples=50)
 @given(tables(), st.randoms(use_true_random=False))
 def test_rows_come_in_the_order_asked_for(table, random):
     records = encode(table)

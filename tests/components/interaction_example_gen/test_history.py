@@ -3,7 +3,7 @@
 import numpy as np
 import pandas as pd
 import pyarrow as pa
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tfx_retrieval.components.interaction_example_gen import history
@@ -54,6 +54,7 @@ def histories(rows, max_length):
     return found
 
 
+@settings(max_examples=50)
 @given(ROWS, st.integers(1, 6))
 def test_a_history_holds_what_was_known_at_the_time(rows, max_length):
     found = histories(rows, max_length)
@@ -80,6 +81,7 @@ def test_a_history_holds_what_was_known_at_the_time(rows, max_length):
             position += count
 
 
+@settings(max_examples=50)
 @given(ROWS, st.randoms(use_true_random=False))
 def test_the_order_of_rows_does_not_matter(rows, shuffle):
     numbers = list(range(len(rows)))

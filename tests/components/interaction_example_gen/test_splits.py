@@ -1,10 +1,12 @@
 """Splits against pandas, and that neither order nor repetition of rows leaks through them."""
 
+import itertools
+
 import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tfx_retrieval.components.interaction_example_gen import splits
@@ -53,6 +55,7 @@ def by_content(rows, codes):
 
 @pytest.mark.parametrize("method", ["random", "temporal", "leave-one-out"])
 @pytest.mark.parametrize("test_fraction", [0.0, 0.25])
+@settings(max_examples=50)
 @given(rows=ROWS, shuffle=st.randoms(use_true_random=False))
 def test_the_order_of_rows_does_not_matter(method, test_fraction, rows, shuffle):
     split = SplitSpec(method, 0.3, test_fraction)
@@ -63,6 +66,7 @@ def test_the_order_of_rows_does_not_matter(method, test_fraction, rows, shuffle)
     assert by_content(rows, assign(rows, split)) == by_content(shuffled, assign(shuffled, split))
 
 
+@settings(max_examples=50)
 @given(ROWS, st.integers(0, 3))
 def test_random_keeps_all_interactions_of_a_pair_on_one_side(rows, seed):
     codes = assign(rows, SplitSpec("random", 0.4, 0.3, seed))
@@ -91,6 +95,7 @@ def test_ids_of_any_type_are_divided_alike():
 
 
 @pytest.mark.parametrize("test_fraction", [0.0, 0.2])
+@settings(max_examples=50)
 @given(rows=ROWS)
 def test_temporal_cuts_all_queries_at_one_time(test_fraction, rows):
     split = SplitSpec("temporal", 0.3, test_fraction)
@@ -101,7 +106,7 @@ def test_temporal_cuts_all_queries_at_one_time(test_fraction, rows):
     # Each split is there, and ends before the next one begins.
     bounds = [(times[codes == code].min(), times[codes == code].max()) for code in np.unique(codes)]
     assert len(bounds) == len(split.names)
-    assert all(first[1] < second[0] for first, second in zip(bounds, bounds[1:], strict=False))
+    assert all(first[1] < second[0] for first, second in itertools.pairwise(bounds))
     # No other cut comes closer to the fraction asked for the last split.
     last = len(split.names) - 1
     wanted = split.test_fraction or split.eval_fraction
@@ -113,8 +118,7 @@ def test_temporal_cuts_all_queries_at_one_time(test_fraction, rows):
 def test_temporal_by_hand():
     rows = [(0, 0, time) for time in [5, 1, 2, 2, 2, 3, 4, 6, 8, 7]]
     assert assign(rows, SplitSpec("temporal", 0.2)).tolist() == [0] * 8 + [1, 1]
-    codes = assign(rows, SplitSpec("temporal", 0.2, 0.2))
-    assert codes.tolist() == [0, 0, 0, 0, 0, 0, 0, 1, 2, 2] or codes.tolist()[0] == 1
+    assert assign(rows, SplitSpec("temporal", 0.2, 0.2)).tolist() == [1, *[0] * 6, 1, 2, 2]
     # Six rows of ten share a second: all are on the side that is closer to the share asked for.
     rows = [(0, 0, time) for time in [1, 2, 2, 2, 2, 2, 2, 3, 3, 3]]
     assert np.bincount(assign(rows, SplitSpec("temporal", 0.5))).tolist() == [7, 3]
@@ -124,12 +128,13 @@ def test_temporal_by_hand():
 def test_temporal_needs_times_to_cut_between():
     with pytest.raises(InputError, match="expected at least 2, so that no split is empty"):
         assign([(0, 0, 1), (1, 1, 1)], SplitSpec("temporal"))
-    with pytest.raises(InputError, match="at least 3, .* but got 2 distinct times"):
+    with pytest.raises(InputError, match=r"at least 3, .* but got 2 distinct times"):
         assign([(0, 0, 1), (1, 1, 2)], SplitSpec("temporal", test_fraction=0.1))
     with pytest.raises(ValueError, match="needs its cuts"):
         splits.assign(keys_of([(0, 0, 1)]), SplitSpec("temporal"), None)
 
 
+@settings(max_examples=50)
 @given(ROWS)
 def test_leave_one_out_takes_the_last_of_each_query(rows):
     codes = assign(rows, SplitSpec("leave-one-out"))
@@ -142,6 +147,7 @@ def test_leave_one_out_takes_the_last_of_each_query(rows):
             assert held_out["time"].item() == group["time"].max()
 
 
+@settings(max_examples=50)
 @given(ROWS)
 def test_leave_one_out_with_a_test_split(rows):
     codes = assign(rows, SplitSpec("leave-one-out", test_fraction=0.1))
@@ -160,6 +166,7 @@ def test_an_unknown_method_is_refused():
 
 
 class TestSample:
+    @settings(max_examples=50)
     @given(ROWS, st.integers(1, 40), st.integers(0, 3))
     def test_keeps_whole_queries_until_there_are_enough(self, rows, wanted, seed):
         table_keys = keys_of(rows)

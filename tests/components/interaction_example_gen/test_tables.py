@@ -215,7 +215,7 @@ class TestProblems:
         )
         price, when = problems(tmp_path, spec)
         assert price.where == f"{tmp_path}/b.csv: column 'price', row 1"
-        assert price.received == "'cheap' (and 1 more such rows)"
+        assert price.received == "'cheap' (and 1 more such row)"
         assert when.where == f"{tmp_path}/b.csv: column 'when', row 2"
         assert when.received == "'12/9/2011'"
 

@@ -175,7 +175,7 @@ def test_only_the_index_of_a_blessed_model_is_blessed(
     assert [path.name for path in pathlib.Path(run.blessing.uri).iterdir()] == [marker]
 
 
-def test_an_index_of_little_recall_or_slow_is_not_blessed(tmp_path, index_candidates):
+def test_an_index_of_little_recall_or_slow_is_not_blessed(tmp_path, index_candidates, caplog):
     generator = np.random.default_rng(8)
     items = {f"i{n}": vector for n, vector in enumerate(generator.standard_normal((3000, 16)))}
     users = {f"u{n}": vector for n, vector in enumerate(generator.standard_normal((30, 16)))}
@@ -205,6 +205,7 @@ def test_an_index_of_little_recall_or_slow_is_not_blessed(tmp_path, index_candid
     assert latency["received"] == run.report["speed"]["index"]["p99_ms"]
     assert latency["passed"] is False
     assert run.blessing.get_int_custom_property("blessed") == 0
+    assert "leaves_to_search above 1 or reorder above 50" in caplog.text
 
 
 def test_rows_are_in_any_order_and_the_index_is_the_same(tmp_path, artifacts, index_candidates):

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from tfx_retrieval.cli import inputs, progress, reports, run_directory
+from tfx_retrieval.cli import inputs, progress, recommending, reports, run_directory
 
 if TYPE_CHECKING:
     from tfx_retrieval.cli.recommending import Answer
@@ -90,12 +90,12 @@ def find(
         InputError: If the folder, the query or the number is wrong.
     """
     directory = run_directory.RunDirectory(run_path)
+    feature_config, _ = directory.configs()
+    recommending.check_query(query, feature_config, exclude_seen=exclude_seen)
     with (
         progress.quiet_libraries(directory.log("recommend")) as terminal,
         progress.Progress(terminal.console) as shown,
         shown.step("Loading the index"),
     ):
-        from tfx_retrieval.cli import recommending
-
         recommender = recommending.RunRecommender(directory)
         return recommender.answer(query, number, complete=complete, exclude_seen=exclude_seen)
