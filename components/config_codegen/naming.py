@@ -4,15 +4,42 @@ from __future__ import annotations
 
 import keyword
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Hashable, Iterable, Mapping
+from typing import TypeVar
 
 from tfx_retrieval.proto import feature_config_pb2
+
+_Key = TypeVar("_Key", bound=Hashable)
 
 RAW_SUFFIX = "_raw"
 """Ends the name of the candidate id that passes through Transform as it is."""
 
 COUNTS_SUFFIX = "_counts"
 """Ends the name of the vocabulary that keeps how often each candidate id was met."""
+
+NUMBER_SUFFIX = "_as_number"
+SCALED_SUFFIX = "_scaled"
+CALENDAR_SUFFIX = "_calendar"
+TOKENS_SUFFIX = "_tokens"
+VOCABULARY_SUFFIX = "_vocabulary"
+
+# Ends of the local variables that generated code derives from a column's. None of them ends in
+# another, and no column's variable ends in one, so that all are distinct.
+_DERIVED_SUFFIXES = (
+    NUMBER_SUFFIX,
+    SCALED_SUFFIX,
+    CALENDAR_SUFFIX,
+    TOKENS_SUFFIX,
+    VOCABULARY_SUFFIX,
+)
+
+# What generated functions call otherwise where they have a variable for a column.
+_RESERVED = frozenset(
+    {
+        *("inputs", "outputs", "features", "training", "self", "x", "crossed"),
+        *("json", "math", "mean_embedding", "np", "os", "tempfile", "tf", "tfrs", "tft"),
+    }
+)
 
 
 def norm(column: str) -> str:
@@ -65,7 +92,8 @@ def identifiers(names: Iterable[str]) -> Mapping[str, str]:
     """Maps any text to distinct Python identifiers in snake case.
 
     `CustomerID` becomes `customer_id`; a name without a letter that Python allows becomes
-    `feature`; a second name that would become the same gets a number.
+    `feature`; a name that generated code uses itself gets `_column` behind it; a second name that
+    would become the same gets a number.
 
     Args:
         names: Column names, in the order in which the identifiers are given out.
@@ -73,18 +101,28 @@ def identifiers(names: Iterable[str]) -> Mapping[str, str]:
     Returns:
         The identifier of each name.
     """
-    taken: set[str] = set()
-    chosen: dict[str, str] = {}
-    for name in names:
-        if name in chosen:
-            continue
-        base = _snake_case(name)
-        candidate, number = base, 2
-        while candidate in taken:
-            candidate, number = f"{base}_{number}", number + 1
-        taken.add(candidate)
-        chosen[name] = candidate
-    return chosen
+    return _distinct((name, name) for name in names)
+
+
+def table_names(config: feature_config_pb2.FeatureConfig) -> Mapping[tuple[str, str], str]:
+    """Maps each embedding table to the Python name of its layer.
+
+    The keys are `("vocabulary", file)`, `("column", column)` for an index without a vocabulary,
+    `("bucket", column)` and `("cross", feature)`.
+
+    Args:
+        config: A resolved FeatureConfig.
+    """
+    keys = [("vocabulary", file) for file in vocabulary_names(config).values()]
+    for side in (config.query, config.candidate):
+        for feature in side.features:
+            if feature.HasField("integer_id") or feature.HasField("hash"):
+                keys.append(("column", feature.column))
+            if feature.HasField("bucketize"):
+                keys.append(("bucket", feature.column))
+        keys += [("cross", cross(member.columns)) for member in side.crosses]
+    texts = ((key, bucket(key[1]) if key[0] == "bucket" else key[1]) for key in keys)
+    return {key: f"{name}_embedding" for key, name in _distinct(texts).items()}
 
 
 def vocabulary_names(config: feature_config_pb2.FeatureConfig) -> Mapping[str, str]:
@@ -107,6 +145,24 @@ def vocabulary_names(config: feature_config_pb2.FeatureConfig) -> Mapping[str, s
         columns.setdefault(config.candidate.id, config.candidate.id)
     files = identifiers(columns.values())
     return {column: files[name] for column, name in columns.items()}
+
+
+def _distinct(names: Iterable[tuple[_Key, str]]) -> dict[_Key, str]:
+    """Maps each key to an identifier made from the text beside it."""
+    taken: set[str] = set()
+    chosen: dict[_Key, str] = {}
+    for key, name in names:
+        if key in chosen:
+            continue
+        base = _snake_case(name)
+        if base in _RESERVED or base.endswith(_DERIVED_SUFFIXES):
+            base += "_column"
+        candidate, number = base, 2
+        while candidate in taken:
+            candidate, number = f"{base}_{number}", number + 1
+        taken.add(candidate)
+        chosen[key] = candidate
+    return chosen
 
 
 def _snake_case(name: str) -> str:

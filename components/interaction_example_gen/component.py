@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from typing import ClassVar
 
 from tfx import types
@@ -118,15 +119,15 @@ def input_location(data: str) -> tuple[str, str]:
     """Returns the directory and the file pattern by which an ExampleGen finds `data`.
 
     Args:
-        data: A file, a directory, or a pattern within a directory.
+        data: A file, a directory, or a pattern, which may hold `{SPAN}` and the like.
     """
-    if "://" in data:
-        head, _, tail = data.rpartition("/")
-        return (head, tail) if tail else (head, "*")
-    if os.path.isdir(data):
-        return os.path.abspath(data), "*"
-    head, tail = os.path.split(os.path.abspath(data))
-    return head, tail
+    if "://" not in data:
+        data = f"{os.path.abspath(data)}/" if os.path.isdir(data) else os.path.abspath(data)
+    # The directory ends before the first part of the path that stands for several.
+    literal = re.match(r"[^*?\[{]*", data)
+    head = data[: literal.end()] if literal else data
+    base = head.rpartition("/")[0]
+    return base, data[len(base) + 1 :] or "*"
 
 
 def single_input(pattern: str) -> example_gen_pb2.Input:

@@ -123,9 +123,9 @@ class InProcessTransform:
                     demand.fold.add(values)
             replacements.update(phase.replacements())
             _LOGGER.info(
-                "analyzed %s rows for %d results%s in %.1f s",
+                "analyzed %s rows with %d analyzers%s in %.1f s",
                 f"{rows:,}",
-                len(phase.results),
+                len(phase.inputs),
                 f" (pass {number} of {len(self._phases)})" if len(self._phases) > 1 else "",
                 time.monotonic() - start,
             )

@@ -12,6 +12,8 @@ import xml.etree.ElementTree
 import pyarrow.parquet
 import pytest
 
+from tfx_retrieval.cli import recommending, run_directory
+
 pytestmark = pytest.mark.slow
 
 CLUSTERS = ("red", "blue", "green")
@@ -69,6 +71,11 @@ def run(folder: pathlib.Path, arguments: list[object]) -> pathlib.Path:
     return folder / "run"
 
 
+@pytest.fixture(scope="module")
+def recommender(run: pathlib.Path) -> recommending.RunRecommender:
+    return recommending.RunRecommender(run_directory.RunDirectory(run))
+
+
 def test_the_run_folder(run: pathlib.Path) -> None:
     metrics = json.loads((run / "metrics.json").read_text())
 
@@ -124,22 +131,38 @@ def test_graph_and_timings(run, tmp_path) -> None:
     assert "Transform" in components["TwoTowerTrainer"]["reads"]
 
 
-def test_recommend(run) -> None:
-    query = json.dumps({"customer": "c4"})
+def test_recommend(run, recommender) -> None:
+    done = command("recommend", "--run", run, "--query", '{"customer": "c4"}', "-k", 5, "--json")
 
-    plain = command("recommend", "--run", run, "--query", query, "-k", 5, "--json")
-    unseen = command("recommend", "--run", run, "--query", query, "--exclude-seen", "--json")
-
-    items = [json.loads(line) for line in plain.stdout.splitlines()]
+    items = [json.loads(line) for line in done.stdout.splitlines()]
     assert len(items) == 5
-    assert [item["score"] for item in items] == sorted(
-        (item["score"] for item in items), reverse=True
-    )
+    scores = [item["score"] for item in items]
+    assert scores == sorted(scores, reverse=True)
     assert all(item["title"].endswith(f"thing {item['id'][1:]}") for item in items)
+    assert "from the run's data: bought_at" in done.stderr
+    answer = recommender.answer({"customer": "c4"}, 5)
+    assert [item.id for item in answer.found] == [item["id"] for item in items]
+
+
+def test_products_bought_before_are_left_out_on_request(run, recommender) -> None:
     rows = (run.parent / "shop.csv").read_text().splitlines()[1:]
     bought = {row.split(",")[1] for row in rows if row.startswith("c4,")}
-    assert bought & {item["id"] for item in items}
-    assert not bought & {json.loads(line)["id"] for line in unseen.stdout.splitlines()}
+
+    every = {item.id for item in recommender.answer({"customer": "c4"}).found}
+    unseen = {item.id for item in recommender.answer({"customer": "c4"}, exclude_seen=True).found}
+
+    assert every - unseen == bought
+    assert len(unseen) == 60 - len(bought)
+
+
+def test_columns_left_out_are_completed_only_on_request(recommender) -> None:
+    plain = recommender.answer({"customer": "c4"}, complete=False)
+    stranger = recommender.answer({"customer": "nobody"})
+    given = recommender.answer({"customer": "c4", "bought_at": "2024-03-01T10:00:00"})
+
+    assert plain.completed == stranger.completed == ()
+    assert len(stranger.found) == 60
+    assert "bought_at" not in given.completed
 
 
 @pytest.mark.parametrize(
@@ -157,11 +180,12 @@ def test_wrong_queries_are_found_before_the_model_is_loaded(run, options, messag
     assert "Loading" not in done.stderr
 
 
-def test_export_embeddings(run, tmp_path) -> None:
-    done = command(
+def test_export_embeddings(invoke, run, tmp_path) -> None:
+    done = invoke(
         *("export-embeddings", "--run", run, "--output", tmp_path, "--run-date", "2024-05-01")
     )
 
+    assert done.exit_code == 0, done.stderr
     written = [pathlib.Path(line).relative_to(tmp_path).as_posix() for line in done.stdout.split()]
     assert written == [
         "candidate/run_date=2024-05-01/part-0.parquet",
@@ -172,7 +196,7 @@ def test_export_embeddings(run, tmp_path) -> None:
     assert sorted(path.name for path in tmp_path.iterdir()) == ["candidate", "query"]
 
 
-def test_serve_answers_like_recommend_and_ends_on_interrupt(run) -> None:
+def test_serve_answers_like_the_index_and_ends_on_interrupt(run, recommender) -> None:
     server = subprocess.Popen(
         [sys.executable, "-m", "tfx_retrieval.cli.main", "serve", "--run", run, "--port", "0"],
         stderr=subprocess.PIPE,
@@ -192,24 +216,23 @@ def test_serve_answers_like_recommend_and_ends_on_interrupt(run) -> None:
     server.send_signal(2)
 
     assert server.wait(30) == 0
-    shown = command(
-        *("recommend", "--run", run, "--query", json.dumps(query), "-k", 3),
-        *("--json", "--no-complete"),
-    ).stdout
-    assert answer["ids"] == [json.loads(line)["id"] for line in shown.splitlines()]
+    (expected,) = recommender.recommend([query], 3)
+    assert answer["ids"] == [item.id for item in expected]
 
 
-def test_a_run_on_a_broken_table_names_the_row_and_leaves_no_metrics(folder, tmp_path) -> None:
+def test_a_run_on_a_broken_table_names_the_row_and_leaves_no_metrics(
+    invoke, folder, tmp_path
+) -> None:
     rows = (folder / "shop.csv").read_text().splitlines()
     rows[700] = rows[700].rsplit(",", 1)[0] + ",yesterday"
     (tmp_path / "shop.csv").write_text("\n".join(rows) + "\n")
 
-    done = command(
+    done = invoke(
         *("run", "--data", tmp_path / "shop.csv", "--features", folder / "features.json"),
         *("--model", folder / "model.json", "--output", tmp_path / "run"),
-        code=2,
     )
 
+    assert done.exit_code == 2
     assert "yesterday" in done.stderr
     assert "row 700" in done.stderr
     assert "Traceback" not in done.stderr

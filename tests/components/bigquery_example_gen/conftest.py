@@ -8,6 +8,7 @@ import http.server
 import json
 import re
 import threading
+import traceback
 import urllib.parse
 
 import pyarrow as pa
@@ -98,6 +99,13 @@ class _Handler(http.server.BaseHTTPRequestHandler):
         self.send_header("Content-Length", str(len(body)))
         self.end_headers()
         self.wfile.write(body)
+
+    def handle_one_request(self):
+        # The client would take a broken connection for an outage and go on asking.
+        try:
+            super().handle_one_request()
+        except Exception:
+            self.refuse((400, traceback.format_exc()))
 
     def refuse(self, refusal):
         code, message = refusal

@@ -53,8 +53,8 @@ def rows(count=100):
         {
             "unused": pa.array(numbers, pa.int64()),
             "user": pa.array([number % 7 for number in numbers], pa.int64()),
-            "item": pa.array([f"item {number % 11}" for number in numbers]),
-            "title": pa.array([f"Title {number % 11}" for number in numbers]),
+            "item": pa.array([f"item {number % 11}" for number in numbers], pa.string()),
+            "title": pa.array([f"Title {number % 11}" for number in numbers], pa.string()),
             "price": pa.array(
                 [decimal.Decimal(number) / 4 if number % 5 else None for number in numbers],
                 pa.decimal128(38, 9),
@@ -63,8 +63,10 @@ def rows(count=100):
                 [start + datetime.timedelta(hours=number) for number in numbers],
                 pa.timestamp("us", "UTC"),
             ),
-            "new": pa.array([number % 2 == 0 for number in numbers]),
-            "tags": pa.array([["a", "b"][: number % 3] for number in numbers], pa.list_(pa.string())),
+            "new": pa.array([number % 2 == 0 for number in numbers], pa.bool_()),
+            "tags": pa.array(
+                [["a", "b"][: number % 3] for number in numbers], pa.list_(pa.string())
+            ),
         }
     )
 

@@ -5,7 +5,10 @@ import pyarrow as pa
 import pytest
 import tensorflow as tf
 from google.protobuf import text_format
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from tensorflow_metadata.proto.v0 import schema_pb2
+from tfx_bsl.coders import example_coder
 
 from tfx_retrieval.components.transform import records
 
@@ -71,6 +74,49 @@ def _batch(numbers) -> pa.RecordBatch:
     offsets = pa.array(np.arange(len(numbers) + 1), pa.int64())
     values = pa.array(numbers, pa.int64())
     return pa.RecordBatch.from_arrays([pa.LargeListArray.from_arrays(offsets, values)], ["x"])
+
+
+def _lists(rows, value_type) -> pa.Array:
+    return pa.array(rows, pa.large_list(value_type))
+
+
+@settings(deadline=None, max_examples=30)
+@given(
+    rows=st.lists(
+        st.tuples(
+            st.integers(-(2**63), 2**63 - 1),
+            st.floats(width=32, allow_nan=False),
+            st.binary(max_size=300),
+            st.lists(st.integers(-5, 300), max_size=4),
+            st.lists(st.binary(max_size=3), max_size=3),
+            st.tuples(st.floats(width=32), st.floats(width=32)),
+        ),
+        max_size=20,
+    )
+)
+def test_records_equal_those_of_tfx_bsl(rows):
+    columns = list(zip(*rows, strict=True)) or [[]] * 6
+    batch = pa.RecordBatch.from_arrays(
+        [
+            _lists([[value] for value in columns[0]], pa.int64()),
+            _lists([[value] for value in columns[1]], pa.float32()),
+            _lists([[value] for value in columns[2]], pa.large_binary()),
+            _lists(columns[3], pa.int64()),
+            _lists(columns[4], pa.large_binary()),
+            _lists(columns[5], pa.float32()),
+        ],
+        ["number", "share", "text", "numbers", "texts", "pair"],
+    )
+    schema = schema_pb2.Schema()
+    actual = records.example_encoder_for(schema)(batch)
+    expected = example_coder.RecordBatchToExamplesEncoder().encode(batch)
+    assert [_content(record) for record in actual] == [_content(record) for record in expected]
+
+
+def _content(record: bytes) -> dict[str, str]:
+    features = tf.train.Example.FromString(record).features.feature
+    # As text, in which nan equals nan.
+    return {name: str(feature) for name, feature in features.items()}
 
 
 def _read_back(path) -> list[int]:

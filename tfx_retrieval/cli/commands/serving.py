@@ -40,9 +40,8 @@ def serve(run_path: pathlib.Path, host: str, port: int) -> None:
 
             recommender = recommending.RunRecommender(directory)
             server = http_server.make_server(recommender, host, port)
-        name, bound_port = server.server_address[:2]
         terminal.console.print(
-            f"serving on http://{name}:{bound_port}{http_server.MODEL_PATH}:predict; "
+            f"serving on http://{host}:{server.server_port}{http_server.MODEL_PATH}:predict; "
             f"log: {terminal.log}; stop with Ctrl-C"
         )
         with server:
