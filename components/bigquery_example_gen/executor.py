@@ -8,7 +8,7 @@ import os
 import re
 import tempfile
 from collections.abc import Iterator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from tfx import types
 from tfx.dsl.components.base import base_beam_executor
@@ -21,6 +21,9 @@ from tfx_retrieval.components.interaction_example_gen import beam_engine, in_pro
 from tfx_retrieval.components.interaction_example_gen import executor as interaction_executor
 from tfx_retrieval.components.interaction_example_gen.table_spec import CANDIDATES, TableSpec
 from tfx_retrieval.errors import InputError, Problem
+
+if TYPE_CHECKING:
+    from google.cloud import bigquery
 
 TABLE_KEY = "table"
 QUERY_KEY = "query"
@@ -64,7 +67,10 @@ class Executor(base_beam_executor.BaseBeamExecutor):
         wanted = query_job(exec_properties, spec)
         job.check_cost(client, wanted)
         if exec_properties.get(interaction_executor.ENGINE_KEY) == interaction_executor.BEAM:
-            result = self._export(client, wanted, spec, examples.uri, candidates.uri)
+            folder = os.path.join(examples.uri, _EXPORT_FOLDER)
+            result = self.export_and_read(
+                client, wanted, spec, folder, examples.uri, candidates.uri
+            )
         else:
             use_storage_api = bool(exec_properties[USE_STORAGE_API_KEY])
             with tempfile.TemporaryDirectory() as folder:
@@ -75,16 +81,37 @@ class Executor(base_beam_executor.BaseBeamExecutor):
         interaction_executor._describe(examples, spec.split.names, result)
         interaction_executor._describe(candidates, (CANDIDATES,), result)
 
-    def _export(
-        self, client: Any, wanted: job.QueryJob, spec: TableSpec, examples: str, candidates: str
+    def export_and_read(
+        self,
+        client: bigquery.Client,
+        wanted: job.QueryJob,
+        spec: TableSpec,
+        folder: str,
+        examples_uri: str,
+        candidates_uri: str,
     ) -> report.Report:
-        """Lets BigQuery write the rows to Cloud Storage, and Beam workers read them from there."""
-        folder = os.path.join(examples, _EXPORT_FOLDER)
+        """Lets BigQuery write the rows to Cloud Storage, and Beam workers read them from there.
+
+        Args:
+            client: A BigQuery client.
+            wanted: The query.
+            spec: What to make of its rows.
+            folder: Where BigQuery writes; removed at the end.
+            examples_uri: Where the splits of interactions go.
+            candidates_uri: Where the split of candidates goes.
+
+        Returns:
+            What was made.
+
+        Raises:
+            InputError: The folder is not on Cloud Storage, the query is refused, or its rows do
+                not fit the spec.
+        """
         if not folder.startswith("gs://"):
             raise InputError(
                 Problem(
                     "engine",
-                    f"'beam' with artifacts in {examples}",
+                    f"'beam' with artifacts in {os.path.dirname(folder)}",
                     "a pipeline root in Cloud Storage, where BigQuery can write",
                     "On one machine, use the engine 'in_process'.",
                 )
@@ -95,8 +122,8 @@ class Executor(base_beam_executor.BaseBeamExecutor):
                 return beam_engine.make_examples(
                     [os.path.join(folder, "part-*.parquet")],
                     spec,
-                    examples,
-                    candidates,
+                    examples_uri,
+                    candidates_uri,
                     self._make_beam_pipeline,
                 )
         finally:

@@ -92,8 +92,7 @@ def identifiers(names: Iterable[str]) -> Mapping[str, str]:
     """Maps any text to distinct Python identifiers in snake case.
 
     `CustomerID` becomes `customer_id`; a name without a letter that Python allows becomes
-    `feature`; a name that generated code uses itself gets `_column` behind it; a second name that
-    would become the same gets a number.
+    `feature`; a second name that would become the same gets a number.
 
     Args:
         names: Column names, in the order in which the identifiers are given out.
@@ -101,7 +100,18 @@ def identifiers(names: Iterable[str]) -> Mapping[str, str]:
     Returns:
         The identifier of each name.
     """
-    return _distinct((name, name) for name in names)
+    return _distinct((name, _snake_case(name)) for name in names)
+
+
+def variables(columns: Iterable[str]) -> Mapping[str, str]:
+    """Maps columns to distinct local variables of generated functions.
+
+    They are `identifiers`, with `_column` behind what those functions call something else.
+
+    Args:
+        columns: Column names, in the order in which the variables are given out.
+    """
+    return _distinct((column, _variable(column)) for column in columns)
 
 
 def table_names(config: feature_config_pb2.FeatureConfig) -> Mapping[tuple[str, str], str]:
@@ -121,8 +131,9 @@ def table_names(config: feature_config_pb2.FeatureConfig) -> Mapping[tuple[str, 
             if feature.HasField("bucketize"):
                 keys.append(("bucket", feature.column))
         keys += [("cross", cross(member.columns)) for member in side.crosses]
-    texts = ((key, bucket(key[1]) if key[0] == "bucket" else key[1]) for key in keys)
-    return {key: f"{name}_embedding" for key, name in _distinct(texts).items()}
+    texts = ((kind, name, bucket(name) if kind == "bucket" else name) for kind, name in keys)
+    names = _distinct(((kind, name), _snake_case(text)) for kind, name, text in texts)
+    return {key: f"{name}_embedding" for key, name in names.items()}
 
 
 def vocabulary_names(config: feature_config_pb2.FeatureConfig) -> Mapping[str, str]:
@@ -147,22 +158,24 @@ def vocabulary_names(config: feature_config_pb2.FeatureConfig) -> Mapping[str, s
     return {column: files[name] for column, name in columns.items()}
 
 
-def _distinct(names: Iterable[tuple[_Key, str]]) -> dict[_Key, str]:
-    """Maps each key to an identifier made from the text beside it."""
+def _distinct(bases: Iterable[tuple[_Key, str]]) -> dict[_Key, str]:
+    """Maps each key to the identifier beside it, numbered where it is taken."""
     taken: set[str] = set()
     chosen: dict[_Key, str] = {}
-    for key, name in names:
+    for key, base in bases:
         if key in chosen:
             continue
-        base = _snake_case(name)
-        if base in _RESERVED or base.endswith(_DERIVED_SUFFIXES):
-            base += "_column"
         candidate, number = base, 2
         while candidate in taken:
             candidate, number = f"{base}_{number}", number + 1
         taken.add(candidate)
         chosen[key] = candidate
     return chosen
+
+
+def _variable(column: str) -> str:
+    name = _snake_case(column)
+    return f"{name}_column" if name in _RESERVED or name.endswith(_DERIVED_SUFFIXES) else name
 
 
 def _snake_case(name: str) -> str:

@@ -100,7 +100,8 @@ class _Builder:
         self._config = config
         self._output_dim = output_dim
         self._vocabularies = naming.vocabulary_names(config)
-        self._names = naming.identifiers(_feature_names(config))
+        self._names = naming.variables(_columns(config))
+        self._tables = naming.table_names(config)
         self._ids = {config.query.id, config.candidate.id}
 
     def inputs_of(self, feature: feature_config_pb2.Feature) -> Iterator[TowerInput]:
@@ -114,7 +115,7 @@ class _Builder:
             dim = self._dim(feature.tokens, TOKEN_DIM)
             vocabulary = self._vocabularies[column]
             rows = _vocabulary_rows(vocabulary, feature.tokens.oov_buckets)
-            table = Table(f"{vocabulary}_embedding", rows, dim, vocabulary)
+            table = Table(self._tables["vocabulary", vocabulary], rows, dim, vocabulary)
             yield TowerInput(naming.tokens(column), Kind.POOLED, dim, table)
         elif feature.type == _Type.history:
             yield self._history_input(feature)
@@ -131,7 +132,7 @@ class _Builder:
         """Returns the tower input of a cross."""
         feature = naming.cross(cross.columns)
         dim = self._dim(cross, BUCKET_DIM)
-        table = Table(f"{self._names[feature]}_embedding", str(cross.hash_buckets), dim)
+        table = Table(self._tables["cross", feature], str(cross.hash_buckets), dim)
         return TowerInput(feature, Kind.EMBEDDING, dim, table)
 
     def _number_inputs(self, feature: feature_config_pb2.Feature) -> Iterator[TowerInput]:
@@ -147,7 +148,7 @@ class _Builder:
             dim = self._dim(feature.bucketize, BUCKET_DIM)
             # Missing values have a bucket of their own behind the others.
             rows = str(feature.bucketize.buckets + 1)
-            table = Table(f"{self._names[column]}_bucket_embedding", rows, dim)
+            table = Table(self._tables["bucket", column], rows, dim)
             yield TowerInput(naming.bucket(column), Kind.EMBEDDING, dim, table)
         for cycle in feature.cyclical.cycles:
             for wave in naming.cyclical(column, _Cyclical.Cycle.Name(cycle)):
@@ -170,17 +171,18 @@ class _Builder:
     def categorical_table(self, feature: feature_config_pb2.Feature) -> Table:
         """Returns the embedding table of a categorical feature."""
         default = self._output_dim if feature.column in self._ids else CATEGORY_DIM
-        name = f"{self._names[feature.column]}_embedding"
+        column = ("column", feature.column)
         if feature.HasField("integer_id"):
             # Ids outside the range share the row behind the others.
             rows = str(feature.integer_id.size + 1)
-            return Table(name, rows, self._dim(feature.integer_id, default))
+            return Table(self._tables[column], rows, self._dim(feature.integer_id, default))
         if feature.HasField("hash"):
-            return Table(name, str(feature.hash.buckets), self._dim(feature.hash, default))
+            dim = self._dim(feature.hash, default)
+            return Table(self._tables[column], str(feature.hash.buckets), dim)
         vocabulary = self._vocabularies[feature.column]
         rows = _vocabulary_rows(vocabulary, feature.vocabulary.oov_buckets)
         dim = self._dim(feature.vocabulary, default)
-        return Table(f"{vocabulary}_embedding", rows, dim, vocabulary)
+        return Table(self._tables["vocabulary", vocabulary], rows, dim, vocabulary)
 
     @staticmethod
     def _dim(options: object, default: int) -> int:
@@ -202,17 +204,15 @@ def id_table(config: feature_config_pb2.FeatureConfig, side: feature_config_pb2.
         if feature.column == side.id:
             return _Builder(config, 1).categorical_table(feature)
     vocabulary = naming.vocabulary_names(config)[side.id]
-    return Table(f"{vocabulary}_embedding", _vocabulary_rows(vocabulary, 1), 1, vocabulary)
+    name = naming.table_names(config)["vocabulary", vocabulary]
+    return Table(name, _vocabulary_rows(vocabulary, 1), 1, vocabulary)
 
 
 def _vocabulary_rows(vocabulary: str, oov_buckets: int) -> str:
     return f'tf_transform_output.vocabulary_size_by_name("{vocabulary}") + {oov_buckets}'
 
 
-def _feature_names(config: feature_config_pb2.FeatureConfig) -> Iterator[str]:
+def _columns(config: feature_config_pb2.FeatureConfig) -> Iterator[str]:
     for side in (config.query, config.candidate):
         for feature in side.features:
             yield feature.column
-    for side in (config.query, config.candidate):
-        for cross in side.crosses:
-            yield naming.cross(cross.columns)

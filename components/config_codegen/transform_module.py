@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
+from google.protobuf import struct_pb2
+
 from tfx_retrieval.components.config_codegen import naming, templates
 from tfx_retrieval.components.config_codegen.source import (
     Call,
@@ -37,10 +39,11 @@ _CALENDAR_CYCLES = frozenset(
 # What each helper function of the template itself uses.
 _HELPER_USES = {
     "_strings": ("_as_text",),
-    "_list_values": ("_as_text",),
-    "_last_values": ("_as_text",),
+    "_list_values": ("_lists", "_as_text"),
+    "_last_values": ("_lists", "_as_text"),
     "_min_max_symmetric": ("_min_max",),
     "_floats": ("math",),
+    "_vectors": ("math",),
     "_time_as_number": ("math",),
     "_cycle": ("math",),
 }
@@ -67,12 +70,11 @@ class _TransformWriter:
     def __init__(self, config: feature_config_pb2.FeatureConfig):
         self._config = config
         self._features = _features_by_column(config)
-        self._variables = naming.identifiers(_all_columns(config))
+        self._variables = naming.variables(_all_columns(config))
         self._vocabularies = naming.vocabulary_names(config)
         self._shared = _shared_vocabularies(config)
         self._loaded: set[tuple[str, str]] = set()
         self._defined_vocabularies: set[str] = set()
-        self._crossed_numbers: dict[tuple[str, int], str] = {}
         self.helpers: set[str] = set()
 
     def blocks(self) -> list[list[str]]:
@@ -85,8 +87,13 @@ class _TransformWriter:
                 blocks.append(self._feature_block(feature))
         blocks.append(self._candidate_block())
         blocks.extend(self._feature_block(feature) for feature in history)
-        for side in (self._config.query, self._config.candidate):
-            blocks.extend(self._cross_block(cross) for cross in side.crosses)
+        # A cross that both sides have is made once.
+        crosses = {
+            tuple(cross.columns): cross
+            for side in (self._config.query, self._config.candidate)
+            for cross in side.crosses
+        }
+        blocks.extend(self._cross_block(cross) for cross in crosses.values())
         interaction = self._interaction_block()
         return [*blocks, interaction] if interaction else blocks
 
@@ -149,9 +156,12 @@ class _TransformWriter:
                 flat = [call("tf.reshape", self._variables[member], "[-1]") for member in members]
                 values = call("tf.concat", items(flat), "0")
             computed = call("tft.vocabulary", values, **limits, vocab_filename=literal(file_name))
-            lines.append(assign(f"{file_name}_vocabulary", computed))
+            lines.append(assign(file_name + naming.VOCABULARY_SUFFIX, computed))
         lookup = call(
-            "tft.apply_vocabulary", variable, f"{file_name}_vocabulary", num_oov_buckets=oov
+            "tft.apply_vocabulary",
+            variable,
+            file_name + naming.VOCABULARY_SUFFIX,
+            num_oov_buckets=oov,
         )
         return lines, lookup
 
@@ -164,7 +174,7 @@ class _TransformWriter:
         lines = self._load(feature)
         variable = self._variables[feature.column]
         if feature.HasField("normalize") or feature.HasField("bucketize"):
-            number = f"{variable}_number"
+            number = variable + naming.NUMBER_SUFFIX
             lines.append(assign(number, self._helper("_time_as_number", variable)))
             lines += self._scaled_and_bucketized(feature, number, log_and_clip=False)
         if feature.HasField("cyclical"):
@@ -191,7 +201,7 @@ class _TransformWriter:
         return lines
 
     def _clipped_and_logged(self, normalize: _Normalize, number: str) -> tuple[list[str], str]:
-        lines, scaled = [], f"{number}_scaled"
+        lines, scaled = [], number + naming.SCALED_SUFFIX
         if normalize.HasField("clip_min"):
             low = literal(normalize.clip_min)
             lines.append(assign(scaled, call("tf.maximum", number, low)))
@@ -209,7 +219,8 @@ class _TransformWriter:
         cycles = feature.cyclical.cycles
         lines = []
         if _CALENDAR_CYCLES.intersection(cycles):
-            lines.append(assign(f"{variable}_calendar", self._helper("_calendar", variable)))
+            calendar = variable + naming.CALENDAR_SUFFIX
+            lines.append(assign(calendar, self._helper("_calendar", variable)))
         for cycle in cycles:
             prefix = naming.cycle(feature.column, _Cycle.Cycle.Name(cycle))
             position, period = _cycle_position(cycle, variable)
@@ -219,7 +230,7 @@ class _TransformWriter:
 
     def _text(self, feature: _Feature) -> list[str]:
         options = feature.tokens
-        variable = f"{self._variables[feature.column]}_tokens"
+        variable = self._variables[feature.column] + naming.TOKENS_SUFFIX
         self.helpers.add("_strings")
         column = call("_strings", f"inputs[{literal(feature.column)}]", *_fill(feature))
         arguments: dict[str, Expression] = {"max_tokens": str(options.max_tokens)}
@@ -251,16 +262,19 @@ class _TransformWriter:
     def _vector(self, feature: _Feature) -> list[str]:
         column = f"inputs[{literal(feature.column)}]"
         size = str(feature.vector.dimension)
-        return [_output(feature.column, self._helper("_vectors", column, size))]
+        vectors = self._helper("_vectors", column, size, *_fill(feature))
+        return [_output(feature.column, vectors)]
 
     def _history(self, feature: _Feature) -> list[str]:
         candidate = self._features[self._config.candidate.id]
         variable = self._variables[feature.column]
         length = str(feature.history.max_length)
         column = f"inputs[{literal(feature.column)}]"
-        lines = [
-            assign(variable, self._helper("_last_values", column, length)),
-        ]
+        last = self._helper("_last_values", column, length)
+        fill = _fill_list(feature)[-feature.history.max_length :]
+        if fill:
+            last = self._helper("_filled", last, items(fill))
+        lines = [assign(variable, last)]
         if candidate.HasField("vocabulary"):
             _, lookup = self._vocabulary_lookup(candidate, variable)
         elif candidate.HasField("hash"):
@@ -343,12 +357,13 @@ class _TransformWriter:
             arguments: dict[str, Expression] = {"max_values": str(feature.values.max_values)}
             if feature.values.HasField("separator"):
                 arguments["separator"] = literal(feature.values.separator)
-                self.helpers.add("_strings")
-                value: Expression = self._helper(
-                    "_split_values", call("_strings", column), **arguments
-                )
+                text = self._helper("_strings", column)
+                value = self._helper("_split_values", text, **arguments)
             else:
                 value = self._helper("_list_values", column, **arguments)
+            fill = _fill_list(feature)[: feature.values.max_values]
+            if fill:
+                value = self._helper("_filled", value, items(fill))
         else:
             reader = {_Type.numeric: "_floats", _Type.temporal: "_seconds"}.get(
                 feature.type, "_strings"
@@ -374,6 +389,11 @@ def _fill(feature: _Feature) -> list[Expression]:
     if not feature.HasField("missing_value"):
         return []
     value = feature.missing_value
+    if feature.type == _Type.categorical:
+        return [_text_literal(value)]
+    if feature.type == _Type.vector:
+        numbers = [literal(float(entry.number_value)) for entry in value.list_value.values]
+        return [items(numbers)]
     if value.HasField("string_value"):
         return [literal(value.string_value)]
     if feature.type == _Type.temporal:
@@ -381,9 +401,21 @@ def _fill(feature: _Feature) -> list[Expression]:
     return [literal(float(value.number_value))]
 
 
+def _fill_list(feature: _Feature) -> list[Expression]:
+    """Returns the texts that stand in for a missing list, if the config names any."""
+    return [_text_literal(value) for value in feature.missing_value.list_value.values]
+
+
+def _text_literal(value: struct_pb2.Value) -> str:
+    """Returns a text or an integer as the text that categories are looked up by."""
+    if value.HasField("string_value"):
+        return literal(value.string_value)
+    return literal(str(int(value.number_value)))
+
+
 def _cycle_position(cycle: int, variable: str) -> tuple[str, str]:
     """Returns the source of the position within a cycle and of the cycle's length."""
-    date = f"{variable}_calendar"
+    date = variable + naming.CALENDAR_SUFFIX
     return {
         _Cycle.minute_of_hour: (f"{variable} // 60 % 60", "60"),
         _Cycle.hour_of_day: (f"{variable} // 3600 % 24", "24"),
@@ -432,7 +464,8 @@ def _features_by_column(config: feature_config_pb2.FeatureConfig) -> Mapping[str
 def _sides_of(config: feature_config_pb2.FeatureConfig, column: str) -> list[str]:
     sides = (("Query", config.query), ("candidate", config.candidate))
     names = [name for name, side in sides if any(f.column == column for f in side.features)]
-    return [names[0].capitalize(), *names[1:]]
+    # A candidate id that no tower reads is no feature of its side.
+    return [name.capitalize() for name in names[:1]] + names[1:] or ["Candidate id"]
 
 
 def _shared_vocabularies(config: feature_config_pb2.FeatureConfig) -> Mapping[str, list[str]]:

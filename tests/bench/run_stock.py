@@ -1,0 +1,53 @@
+"""(a) A hand-written pipeline of stock components over CSV files."""
+
+import glob
+import json
+import pathlib
+import shutil
+import sys
+
+from meter import StepMeter
+from tfx import v1 as tfx
+
+from tfx_retrieval import tfx_internal
+
+MODULE = str(pathlib.Path(__file__).parent / "stock_module.py")
+
+
+def main(data_directory: str, output: str) -> None:
+    """Runs the pipeline on the CSV files of a directory."""
+    example_gen = tfx.components.CsvExampleGen(input_base=data_directory)
+    statistics_gen = tfx.components.StatisticsGen(examples=example_gen.outputs["examples"])
+    schema_gen = tfx.components.SchemaGen(statistics=statistics_gen.outputs["statistics"])
+    transform = tfx.components.Transform(
+        examples=example_gen.outputs["examples"],
+        schema=schema_gen.outputs["schema"],
+        module_file=f"{output}/module/stock_module.py",
+    )
+    trainer = tfx.components.Trainer(
+        examples=transform.outputs["transformed_examples"],
+        transform_graph=transform.outputs["transform_graph"],
+        module_file=f"{output}/module/stock_module.py",
+        train_args=tfx.proto.TrainArgs(),
+        eval_args=tfx.proto.EvalArgs(),
+    )
+    # TFX packages every file beside the module, so it stands alone.
+    pathlib.Path(output, "module").mkdir(parents=True)
+    shutil.copy(MODULE, f"{output}/module")
+    meter = StepMeter()
+    made = tfx.dsl.Pipeline(
+        pipeline_name="stock",
+        pipeline_root=f"{output}/pipeline",
+        components=[example_gen, statistics_gen, schema_gen, transform, trainer],
+        metadata_connection_config=(
+            tfx.orchestration.metadata.sqlite_metadata_connection_config(f"{output}/m.db")
+        ),
+    )
+    with tfx_internal.observed_nodes(meter):
+        tfx.orchestration.LocalDagRunner().run(made)
+    (epochs,) = glob.glob(f"{output}/pipeline/Trainer/model_run/*/epochs.json")
+    meter.report(epochs=json.loads(pathlib.Path(epochs).read_text()))
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])
