@@ -36,16 +36,6 @@ def read_ml_1m(directory: pathlib.Path) -> pa.Table:
     rows = pd.read_csv(directory / "ratings.csv.gz").merge(users).merge(movies)
     profile = ["gender", "age", "occupation"]
     columns = ["user_id", "movie_id", *profile, "genres", "year", "rating", "timestamp"]
-        "user_id",
-        "movie_id",
-        "gender",
-        "age",
-        "occupation",
-        "genres",
-        "year",
-        "rating",
-        "timestamp",
-    ]
     rows = rows.sort_values(["timestamp", "user_id", "movie_id"])[columns]
     return pa.Table.from_pandas(rows, preserve_index=False)
 
