@@ -3,6 +3,7 @@ PYTHON := .venv/bin/python
 DEMO_RUN ?= runs/demo
 BENCH_ARGS ?=
 PYTEST_ARGS ?=
+PROTOS := $(patsubst proto/%,tfx_retrieval/proto/%,$(wildcard proto/*.proto))
 
 export TF_USE_LEGACY_KERAS := 1
 
@@ -29,17 +30,17 @@ format: setup ## Formats the sources
 	$(PYTHON) -m ruff check --fix .
 	$(PYTHON) -m ruff format .
 
-bench: setup ## Measures speed against the stock components
-	@$(PYTHON) scripts/bench.py $(BENCH_ARGS)
+bench: setup ## Measures speed on data that you have: BENCH_ARGS="--help"
+	@$(PYTHON) tests/bench/bench_speed.py $(BENCH_ARGS)
 
 bench-quality: setup ## Measures quality on data that you have: BENCH_ARGS="--help"
-	@$(PYTHON) scripts/bench_quality.py $(BENCH_ARGS)
+	@$(PYTHON) tests/bench/bench_quality.py $(BENCH_ARGS)
 
-golden: setup ## Rewrites the golden copies of generated code after a wanted change
-	@$(PYTHON) scripts/update_golden.py
+golden: setup ## Rewrites expected files (generated code, schemas, reference) after a wanted change
+	@$(PYTHON) -m pytest -q -m "not slow" --update-golden tests/config tests/components/config_codegen
 
 proto: setup ## Rewrites tfx_retrieval/proto/*_pb2.py from proto/
-	@$(PYTHON) scripts/make_proto.py
+	@$(PYTHON) -m grpc_tools.protoc -Itfx_retrieval/proto=proto --python_out=. $(PROTOS)
 
 demo-data: setup ## Rebuilds the bundled table: CSV=online_retail.csv.gz
 	@$(PYTHON) scripts/make_demo_data.py "$(CSV)"

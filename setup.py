@@ -98,7 +98,6 @@ setuptools.setup(
         "tfx_retrieval.config": ["schemas/*.json"],
         "tfx_retrieval.demo": ["*.parquet", "*.json", "*.md"],
         "tfx_retrieval.components.config_codegen": ["templates/*.jinja"],
-        "tfx_retrieval.pipelines": ["Dockerfile", "docker/*"],
     },
     install_requires=_CORE,
     extras_require=_EXTRAS,

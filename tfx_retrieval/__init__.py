@@ -13,6 +13,9 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from tfx_retrieval.artifacts import Embeddings, ModuleFile
+    from tfx_retrieval.components.bigquery_example_gen.component import (
+        BigQueryInteractionExampleGen,
+    )
     from tfx_retrieval.components.config_codegen.component import ConfigCodegen
     from tfx_retrieval.components.embedding_exporter.component import EmbeddingExporter
     from tfx_retrieval.components.interaction_example_gen.component import InteractionExampleGen
@@ -38,6 +41,7 @@ __version__ = "0.1.0"
 # Public name -> module that defines it. KFP containers look artifact classes up here by the name
 # `tfx_retrieval.<Class>`, so every artifact class must be listed.
 _MODULES = {
+    "BigQueryInteractionExampleGen": "components.bigquery_example_gen.component",
     "ConfigCodegen": "components.config_codegen.component",
     "EmbeddingExporter": "components.embedding_exporter.component",
     "Embeddings": "artifacts",
@@ -61,6 +65,7 @@ _MODULES = {
 }
 
 __all__ = [
+    "BigQueryInteractionExampleGen",
     "ConfigCodegen",
     "EmbeddingExporter",
     "Embeddings",

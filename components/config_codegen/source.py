@@ -8,6 +8,7 @@ comma, which formatters leave as it is.
 from __future__ import annotations
 
 import dataclasses
+import unicodedata
 from collections.abc import Sequence
 from typing import Union
 
@@ -84,7 +85,7 @@ def render(expression: Expression, indent: int = 0, room: int = LINE_LENGTH) -> 
         room: Columns left on the first line, including what must follow the expression.
     """
     flat = _flat(expression)
-    if len(flat) <= room or isinstance(expression, str):
+    if _width(flat) <= room or isinstance(expression, str):
         return flat
     inner = indent + _INDENT
     opening, closing, arguments = _parts(expression)
@@ -99,7 +100,7 @@ def render(expression: Expression, indent: int = 0, room: int = LINE_LENGTH) -> 
 def assign(target: str, expression: Expression, indent: int = _INDENT) -> str:
     """Returns the statement `target = expression` at column `indent`."""
     head = f"{' ' * indent}{target} = "
-    return head + render(expression, indent, LINE_LENGTH - len(head))
+    return head + render(expression, indent, LINE_LENGTH - _width(head))
 
 
 def augment(target: str, expression: Expression, indent: int = _INDENT) -> str:
@@ -117,6 +118,12 @@ def returns(expression: Expression, indent: int = _INDENT) -> str:
     """Returns the statement `return expression` at column `indent`."""
     head = f"{' ' * indent}return "
     return head + render(expression, indent, LINE_LENGTH - len(head))
+
+
+def _width(text: str) -> int:
+    """Returns the columns that `text` takes; formatters count wide characters twice."""
+    wide = sum(unicodedata.east_asian_width(character) in "WF" for character in text)
+    return len(text) + wide - sum(map(bool, map(unicodedata.combining, text)))
 
 
 def _flat(expression: Expression) -> str:

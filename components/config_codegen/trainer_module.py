@@ -316,7 +316,8 @@ class _TrainerWriter:
 
     def _embedding_optimizer_body(self) -> list[str]:
         model = self._model
-        if not model.HasField("embedding_optimizer"):
+        has_tables = any(tower.tables for tower in self._towers)
+        if not (model.HasField("embedding_optimizer") and has_tables):
             return []
         lines = []
         if model.HasField("embedding_learning_rate"):

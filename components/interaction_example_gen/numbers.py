@@ -11,6 +11,7 @@ Bad = tuple[int | None, str, str, int, str]
 
 # What spreadsheets, R, pandas and databases write where a number is missing.
 MISSING_WORDS = ("", "na", "n/a", "nan", "null", "none", "nil", "nat", "\\n", "-")
+_FEW_VALUES = 64
 _NUMBER = r"^[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?$"
 
 
@@ -42,6 +43,16 @@ def clean(array: pa.Array) -> pa.Array:
     text = pc.utf8_trim_whitespace(array)
     missing = pc.is_in(pc.utf8_lower(text), pa.array(MISSING_WORDS, text.type))
     return pc.if_else(missing, None, text)
+
+
+def try_cast(text: pa.Array, data_type: pa.DataType) -> pa.Array | None:
+    """Returns text in another type, or None if a value cannot be read as such."""
+    try:
+        # Where every value fails, Arrow writes a message for each; a few tell as much.
+        text.slice(0, _FEW_VALUES).cast(data_type)
+        return text.cast(data_type)
+    except pa.ArrowInvalid:
+        return None
 
 
 def first_bad(array: pa.Array, good: pa.Array, expected: str, remedy: str = "") -> Bad | None:
@@ -80,12 +91,8 @@ def _cast(text: pa.Array) -> pa.Array | None:
     if pc.any(pc.match_substring(text, "x", ignore_case=True)).as_py():
         # Arrow reads 0x10 as sixteen, but only where there is no fraction.
         return None
-    for data_type in (pa.int64(), pa.float64()):
-        try:
-            return text.cast(data_type)
-        except pa.ArrowInvalid:
-            continue
-    return None
+    integers = try_cast(text, pa.int64())
+    return try_cast(text, pa.float64()) if integers is None else integers
 
 
 def _finite(values: pa.Array, source: pa.Array) -> tuple[pa.Array, Bad | None]:

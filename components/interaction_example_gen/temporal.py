@@ -101,14 +101,12 @@ def _implausible(values: pa.Array, seconds: pa.Array, time_unit: str) -> numbers
 
 def _parse(array: pa.Array, time_unit: str) -> tuple[pa.Array, numbers.Bad | None]:
     """Reads text: at once if all of it is plain ISO 8601 or integers, else form by form."""
-    try:
-        return array.cast(pa.timestamp("s")).cast(pa.int64()), None
-    except pa.ArrowInvalid:
-        pass
-    try:
-        return _from_numbers(array.cast(pa.int64()), time_unit)
-    except pa.ArrowInvalid:
-        pass
+    times = numbers.try_cast(array, pa.timestamp("s"))
+    if times is not None:
+        return times.cast(pa.int64()), None
+    integers = numbers.try_cast(array, pa.int64())
+    if integers is not None:
+        return _from_numbers(integers, time_unit)
     text = numbers.clean(array)
     is_number = pc.match_substring_regex(text, _NUMBER)
     from_numbers, bad_number = _from_numbers(pc.if_else(is_number, text, None), time_unit)
@@ -131,17 +129,13 @@ def _parse_times(text: pa.Array) -> pa.Array:
 
 
 def _cast_each(text: pa.Array, data_type: pa.DataType) -> pa.Array:
-    try:
-        return text.cast(data_type).cast(pa.int64())
-    except pa.ArrowInvalid:
-        # Some value, such as 2011-02-30, is no time: find out which, distinct ones only.
-        encoded = text.dictionary_encode()
-        values = [_cast_one(value, data_type) for value in encoded.dictionary]
-        return pa.array(values, pa.int64()).take(encoded.indices)
-
-
-def _cast_one(value: pa.Scalar, data_type: pa.DataType) -> int | None:
-    try:
-        return value.cast(data_type).cast(pa.int64()).as_py()
-    except pa.ArrowInvalid:
-        return None
+    times = numbers.try_cast(text, data_type)
+    if times is not None:
+        return times.cast(pa.int64())
+    # Some value, such as 2011-02-30, is no time: find out which, distinct ones only.
+    encoded = text.dictionary_encode()
+    values = []
+    for index in range(len(encoded.dictionary)):
+        value = numbers.try_cast(encoded.dictionary.slice(index, 1), data_type)
+        values.append(None if value is None else value.cast(pa.int64())[0].as_py())
+    return pa.array(values, pa.int64()).take(encoded.indices)

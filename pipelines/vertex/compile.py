@@ -19,7 +19,7 @@ from tfx_retrieval.pipelines.vertex.names import (
     raise_problems,
 )
 from tfx_retrieval.pipelines.vertex.resources import Resources
-from tfx_retrieval.pipelines.vertex.spec import PipelineJob
+from tfx_retrieval.pipelines.vertex.spec import PipelineJob, parse_job
 
 if TYPE_CHECKING:
     from tfx.orchestration import pipeline as tfx_pipeline
@@ -99,9 +99,11 @@ def compile_pipeline(
     _set_resources(document, resources or {})
     _set_environment(document)
 
-    job = PipelineJob(output, document)
+    text = json.dumps(document, indent=2, sort_keys=True, ensure_ascii=False) + "\n"
+    # Read back, so that the content returned is that of the file, in its order.
+    job = parse_job(text, output)
     raise_problems(lint(job, allow_local_root=allow_local_root))
-    _write(output, document)
+    _write(output, text)
     _LOGGER.info("compiled %d tasks to %s", len(job.tasks), output)
     return CompiledPipeline(output, job)
 
@@ -251,10 +253,9 @@ def _set_environment(document: dict[str, Any]) -> None:
             variables.append({"name": "TF_USE_LEGACY_KERAS", "value": "1"})
 
 
-def _write(path: str, document: Mapping[str, Any]) -> None:
+def _write(path: str, text: str) -> None:
     from tfx.dsl.io import fileio
 
-    text = json.dumps(document, indent=2, sort_keys=True, ensure_ascii=False) + "\n"
     folder = os.path.dirname(path)
     if folder:
         fileio.makedirs(folder)

@@ -1,6 +1,8 @@
 """What `import tfx_retrieval` promises."""
 
 import os
+import pathlib
+import re
 import subprocess
 import sys
 
@@ -24,6 +26,19 @@ def test_public_names_are_all_there_and_documented() -> None:
         value = getattr(tfx_retrieval, name)
         if name not in ("__version__", "FeatureConfig", "ModelConfig"):
             assert value.__doc__, name
+
+
+def test_every_component_is_public() -> None:
+    folder = pathlib.Path(__file__).parents[2] / "components"
+    names = {
+        name
+        for path in folder.glob("*/component.py")
+        for name in re.findall(r"^class (\w+)", path.read_text(), re.MULTILINE)
+        if not name.endswith("Spec")
+    }
+
+    assert len(names) >= 8
+    assert names <= set(tfx_retrieval.__all__)
 
 
 def test_dir_lists_names_that_are_not_imported_yet() -> None:

@@ -7,7 +7,6 @@ import decimal
 import json
 import os
 import pathlib
-import sys
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -39,12 +38,6 @@ SPEC = TableSpec(
     candidate_columns=("item", "title", "price"),
     timestamp="when",
 )
-
-
-@pytest.fixture(autouse=True)
-def no_arguments(monkeypatch):
-    """Beam executors read the command line, which here is pytest's."""
-    monkeypatch.setattr(sys, "argv", ["test"])
 
 
 def rows(count=100):
@@ -89,9 +82,7 @@ def run(folder, **changes):
         artifact = standard_artifacts.Examples()
         artifact.uri = f"{folder}/{key}"
         outputs[key] = [artifact]
-    Executor(
-        Executor.Context(beam_pipeline_args=["--runner=DirectRunner"], tmp_dir=str(folder))
-    ).Do({}, outputs, properties(**changes))
+    Executor().Do({}, outputs, properties(**changes))
     return outputs["examples"][0], outputs["candidates"][0]
 
 
@@ -262,8 +253,7 @@ def test_the_beam_engine_lets_bigquery_export(fake_bigquery, cloud_storage, tmp_
     client = job.make_client(None, "EU")
     wanted = query_job(properties(), SPEC)
     places = [str(tmp_path / "examples"), str(tmp_path / "candidates")]
-    executor = Executor(Executor.Context(beam_pipeline_args=["--runner=DirectRunner"]))
-    executor.export_and_read(client, wanted, SPEC, folder, *places)
+    Executor().export_and_read(client, wanted, SPEC, folder, *places)
 
     (export,) = (sent["configuration"] for sent in fake_bigquery.jobs)
     assert export["query"]["query"].startswith(
