@@ -127,6 +127,7 @@ def create_pipeline(
         candidates=example_gen.outputs["candidates"],
         query_id=feature_config.query.id,
         candidate_id=feature_config.candidate.id,
+        timestamp=feature_config.interaction.timestamp or None,
         thresholds=None if thresholds is None else json.dumps(list(thresholds)),
         slices=json.dumps(list(slice_columns)),
     )

@@ -17,7 +17,6 @@ RAW_SUFFIX = "_raw"
 COUNTS_SUFFIX = "_counts"
 """Ends the name of the vocabulary that keeps how often each candidate id was met."""
 
-NUMBER_SUFFIX = "_as_number"
 SCALED_SUFFIX = "_scaled"
 CALENDAR_SUFFIX = "_calendar"
 TOKENS_SUFFIX = "_tokens"
@@ -26,7 +25,6 @@ VOCABULARY_SUFFIX = "_vocabulary"
 # Ends of the local variables that generated code derives from a column's. None of them ends in
 # another, and no column's variable ends in one, so that all are distinct.
 _DERIVED_SUFFIXES = (
-    NUMBER_SUFFIX,
     SCALED_SUFFIX,
     CALENDAR_SUFFIX,
     TOKENS_SUFFIX,

@@ -167,38 +167,43 @@ class _TransformWriter:
 
     def _number(self, feature: _Feature) -> list[str]:
         lines = self._load(feature)
-        variable = self._variables[feature.column]
-        return lines + self._scaled_and_bucketized(feature, variable, log_and_clip=True)
+        if feature.HasField("normalize"):
+            number = self._variables[feature.column]
+            clipped, number = self._clipped_and_logged(feature.normalize, number)
+            lines += [*clipped, self._normalized(feature, number)]
+        return lines + self._bucketized(feature)
 
     def _temporal(self, feature: _Feature) -> list[str]:
         lines = self._load(feature)
         variable = self._variables[feature.column]
-        if feature.HasField("normalize") or feature.HasField("bucketize"):
-            number = variable + naming.NUMBER_SUFFIX
-            lines.append(assign(number, self._helper("_time_as_number", variable)))
-            lines += self._scaled_and_bucketized(feature, number, log_and_clip=False)
+        if feature.HasField("normalize"):
+            number = self._helper("_time_as_number", variable)
+            lines.append(self._normalized(feature, number))
+        lines += self._bucketized(feature)
         if feature.HasField("cyclical"):
             lines += self._cyclical(feature, variable)
         return lines
 
-    def _scaled_and_bucketized(
-        self, feature: _Feature, number: str, log_and_clip: bool
-    ) -> list[str]:
-        lines = []
-        if feature.HasField("normalize"):
-            scaled = number
-            if log_and_clip:
-                lines, scaled = self._clipped_and_logged(feature.normalize, number)
-            scale = {
-                _Normalize.z_score: "_z_score",
-                _Normalize.min_max: "_min_max",
-                _Normalize.min_max_symmetric: "_min_max_symmetric",
-            }[feature.normalize.method]
-            lines.append(_output(naming.norm(feature.column), self._helper(scale, scaled)))
-        if feature.HasField("bucketize"):
-            bucket = self._helper("_bucketize", number, str(feature.bucketize.buckets))
-            lines.append(_output(naming.bucket(feature.column), bucket))
-        return lines
+    def _normalized(self, feature: _Feature, number: Expression) -> str:
+        scale = {
+            _Normalize.z_score: "_z_score",
+            _Normalize.min_max: "_min_max",
+            _Normalize.min_max_symmetric: "_min_max_symmetric",
+        }[feature.normalize.method]
+        return _output(naming.norm(feature.column), self._helper(scale, number))
+
+    def _bucketized(self, feature: _Feature) -> list[str]:
+        if not feature.HasField("bucketize"):
+            return []
+        bucket = self._bucket(feature, feature.bucketize.buckets)
+        return [_output(naming.bucket(feature.column), bucket)]
+
+    def _bucket(self, feature: _Feature, buckets: int) -> Call:
+        """Returns the quantile bucket of a numeric or temporal column."""
+        number: Expression = self._variables[feature.column]
+        if feature.type == _Type.temporal:
+            number = self._helper("_time_as_number", number)
+        return self._helper("_bucketize", number, str(buckets))
 
     def _clipped_and_logged(self, normalize: _Normalize, number: str) -> tuple[list[str], str]:
         lines, scaled = [], number + naming.SCALED_SUFFIX
@@ -321,14 +326,11 @@ class _TransformWriter:
         return [*lines, _output(naming.cross(cross.columns), hashed)]
 
     def _cross_member(self, feature: _Feature, buckets: int) -> Expression:
-        variable: Expression = self._variables[feature.column]
         if feature.type == _Type.categorical:
-            return variable
+            return self._variables[feature.column]
         if feature.type == _Type.boolean:
             return call("tf.strings.as_string", f"outputs[{literal(feature.column)}]")
-        if feature.type == _Type.temporal:
-            variable = self._helper("_time_as_number", variable)
-        return call("tf.strings.as_string", self._helper("_bucketize", variable, str(buckets)))
+        return call("tf.strings.as_string", self._bucket(feature, buckets))
 
     def _interaction_block(self) -> list[str]:
         interaction = self._config.interaction

@@ -14,7 +14,6 @@ from __future__ import annotations
 
 import dataclasses
 import enum
-from collections.abc import Iterable
 
 import numpy as np
 import pyarrow as pa
@@ -36,8 +35,8 @@ TEXT_TYPE = pa.dictionary(pa.int32(), pa.large_string())
 _INTEGER = r"^(0|-?[1-9]\d{0,17})$"
 _INTEGRAL = r"^(0|-?[1-9]\d{0,14})(\.0)?$"
 _TRUE_WORDS = ("true", "t", "yes", "y", "1")
-_VECTORS = "a vector column: lists of numbers, or such lists as text"
 _FALSE_WORDS = ("false", "f", "no", "n", "0")
+_VECTORS = "a vector column: lists of numbers, or such lists as text"
 
 
 class Kind(enum.IntEnum):
@@ -100,7 +99,7 @@ def convert(array: pa.Array, column: ColumnSpec) -> Converted:
         return _convert_vector(array, column)
     if column.multiple:
         return _convert_multiple(array, column)
-    if _is_nested(array.type):
+    if pa.types.is_nested(array.type):
         return _wrong_type(array, f"a {column.type} column with one value a row")
     if column.type == CATEGORICAL:
         return _convert_categorical(array, column)
@@ -138,8 +137,6 @@ def finish(pieces: list[pa.Array], column: ColumnSpec, kind: Kind) -> pa.Array:
         return _concatenate(pieces, pa.int64() if integer else pa.float64())
     if column.type in (TEMPORAL, BOOLEAN):
         return _concatenate(pieces, pa.int64())
-    if column.type == ANY:
-        return _concatenate([as_text(piece) for piece in pieces], TEXT_TYPE)
     if column.multiple:
         return _finish_multiple(pieces, column, kind)
     integer = column.type == CATEGORICAL and kind in (Kind.INTEGER, Kind.INTEGRAL)
@@ -184,9 +181,13 @@ def _convert_categorical(array: pa.Array, column: ColumnSpec) -> Converted:
     text = as_text(array)
     kind = _text_kind(_used(text))
     if kind == Kind.OTHER and column.integer:
-        good = pc.match_substring_regex(text.dictionary, _INTEGRAL).take(text.indices)
+        good = _are_integers(text.dictionary).take(text.indices)
         return _with_bad(text, kind, numbers.first_bad(text, good, "an integer"))
     return Converted(text, kind)
+
+
+def _are_integers(values: pa.Array) -> pa.Array:
+    return pc.match_substring_regex(values, rf"({_INTEGER})|({_INTEGRAL})")
 
 
 def _text_of_floats(array: pa.Array) -> pa.DictionaryArray:
@@ -224,33 +225,48 @@ def _as_integers(array: pa.Array) -> pa.Array:
     if not pa.types.is_dictionary(array.type):
         return array.cast(pa.int64())
     # A filter may have left values in the dictionary that no row has; those count as missing.
-    integral = pc.match_substring_regex(array.dictionary, rf"({_INTEGER})|({_INTEGRAL})")
-    text = pc.if_else(integral, array.dictionary, None)
+    text = pc.if_else(_are_integers(array.dictionary), array.dictionary, None)
     return pc.replace_substring(text, ".0", "").cast(pa.int64()).take(array.indices)
 
 
 def _convert_multiple(array: pa.Array, column: ColumnSpec) -> Converted:
     array = _decode(array)
     if column.separator is not None:
-        if _is_nested(array.type):
+        if pa.types.is_nested(array.type):
             return _wrong_type(array, f"text with values separated by {column.separator!r}")
-        text = as_text(array)
-        lists = _split(text.dictionary, column.separator)
-        return Converted(text, _text_kind(lists.flatten()))
+        return _convert_separated(as_text(array), column)
     if not _is_list(array.type):
         return _wrong_type(array, "a list column, since the config names no separator")
     # Flat values are converted as a column of their own, then put back into their lists.
     flat = _convert_categorical(array.flatten(), dataclasses.replace(column, multiple=False))
     lists = _as_lists(array, flat.array if flat.kind != Kind.OTHER else as_text(flat.array))
-    return Converted(lists, flat.kind, flat.bad)
+    bad = flat.bad
+    if bad is not None and bad.index is not None:
+        row = int(np.searchsorted(_row_offsets(array), bad.index, side="right")) - 1
+        bad = dataclasses.replace(bad, index=row)
+    return Converted(lists, flat.kind, bad)
+
+
+def _convert_separated(text: pa.DictionaryArray, column: ColumnSpec) -> Converted:
+    """Checks text that holds several values; `finish` splits it, once for each distinct text."""
+    lists = _split(text.dictionary, column.separator or "")
+    values = lists.flatten()
+    kind = _text_kind(values)
+    if kind != Kind.OTHER or not column.integer:
+        return Converted(text, kind)
+    wrong = ~_are_integers(values).to_numpy(zero_copy_only=False)
+    wrong_before = np.concatenate([[0], np.cumsum(wrong)])
+    good = pa.array(np.diff(wrong_before[_row_offsets(lists)]) == 0).take(text.indices)
+    return _with_bad(text, kind, numbers.first_bad(text, good, "integers"))
 
 
 def _finish_multiple(pieces: list[pa.Array], column: ColumnSpec, kind: Kind) -> pa.Array:
     scalar = dataclasses.replace(column, multiple=False, separator=None)
     if column.separator is None:
-        offsets = _join_offsets(pieces)
+        lengths = np.concatenate([np.diff(_row_offsets(piece)) for piece in pieces])
+        offsets = np.concatenate([[0], np.cumsum(lengths)])
         flat = finish([piece.flatten() for piece in pieces], scalar, kind)
-        return _from_offsets(offsets, flat, _nulls(pieces))
+        return _from_offsets(offsets, flat, pa.concat_arrays([p.is_null() for p in pieces]))
     text = _concatenate([as_text(piece) for piece in pieces], TEXT_TYPE)
     distinct = _split(text.dictionary, column.separator)
     flat = finish([distinct.flatten()], scalar, kind)
@@ -343,10 +359,6 @@ def _is_list(data_type: pa.DataType) -> bool:
     )
 
 
-def _is_nested(data_type: pa.DataType) -> bool:
-    return pa.types.is_nested(data_type)
-
-
 def _blank_to_null(array: pa.Array) -> pa.Array:
     array = _decode(array)
     return pc.if_else(pc.equal(array, ""), None, array) if _is_text(array.type) else array
@@ -356,19 +368,10 @@ def _null_mask(array: pa.Array) -> np.ndarray:
     return array.is_null().to_numpy(zero_copy_only=False)
 
 
-def _nulls(pieces: Iterable[pa.Array]) -> pa.Array:
-    return pa.concat_arrays([piece.is_null() for piece in pieces])
-
-
 def _row_offsets(lists: pa.Array) -> np.ndarray:
     """Returns where each list begins and ends in `lists.flatten()`, which skips missing lists."""
     lengths = pc.fill_null(pc.list_value_length(lists), 0).to_numpy(zero_copy_only=False)
     return np.concatenate([[0], np.cumsum(lengths, dtype=np.int64)])
-
-
-def _join_offsets(pieces: Iterable[pa.Array]) -> np.ndarray:
-    lengths = [np.diff(_row_offsets(piece)) for piece in pieces]
-    return np.concatenate([[0], np.cumsum(np.concatenate(lengths), dtype=np.int64)])
 
 
 def _as_lists(lists: pa.Array, flat: pa.Array) -> pa.Array:

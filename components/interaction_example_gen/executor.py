@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import json
-import logging
 import os
 from typing import Any
 
 from tfx import types
-from tfx.components.example_gen import write_split
 from tfx.components.util import examples_utils
 from tfx.dsl.components.base import base_beam_executor
 from tfx.dsl.io import fileio
@@ -19,8 +17,7 @@ from tfx.utils import proto_utils
 
 from tfx_retrieval.components.interaction_example_gen import beam_engine, in_process, report
 from tfx_retrieval.components.interaction_example_gen.table_spec import CANDIDATES, TableSpec
-
-_logger = logging.getLogger("tfx_retrieval.interaction_example_gen")
+from tfx_retrieval.errors import InputError, Problem
 
 TABLE_SPEC_KEY = "table_spec"
 ENGINE_KEY = "engine"
@@ -29,6 +26,9 @@ CANDIDATES_KEY = "candidates"
 IN_PROCESS = in_process.ENGINE
 BEAM = beam_engine.ENGINE
 ENGINES = (IN_PROCESS, BEAM)
+
+# What stock ExampleGens call gzip TFRecords.
+_FILE_FORMAT = "tfrecords_gzip"
 
 
 class Executor(base_beam_executor.BaseBeamExecutor):
@@ -56,7 +56,12 @@ class Executor(base_beam_executor.BaseBeamExecutor):
         paths = [input_pattern(exec_properties)]
         examples = artifact_utils.get_single_instance(output_dict[standard.EXAMPLES_KEY])
         candidates = artifact_utils.get_single_instance(output_dict[CANDIDATES_KEY])
-        if exec_properties.get(ENGINE_KEY, IN_PROCESS) == BEAM:
+        engine = exec_properties[ENGINE_KEY]
+        if engine not in ENGINES:
+            # A run-time parameter may hold anything.
+            expected = f"one of {', '.join(ENGINES)}"
+            raise InputError(Problem(f"parameter {ENGINE_KEY}", repr(engine), expected))
+        if engine == BEAM:
             result = beam_engine.make_examples(
                 paths, spec, examples.uri, candidates.uri, self._make_beam_pipeline
             )
@@ -80,11 +85,9 @@ def _describe(
     """Sets what readers of Examples look for, and writes the report beside the splits."""
     artifact.split_names = artifact_utils.encode_split_names(list(split_names))
     examples_utils.set_payload_format(artifact, example_gen_pb2.FORMAT_TF_EXAMPLE)
-    file_format = write_split.to_file_format_str(example_gen_pb2.FORMAT_TFRECORDS_GZIP)
-    examples_utils.set_file_format(artifact, file_format)
-    content = json.dumps(result.to_dict(), indent=2)
+    examples_utils.set_file_format(artifact, _FILE_FORMAT)
     artifact.set_int_custom_property("rows_read", result.rows_read)
     artifact.set_int_custom_property("rows_kept", result.rows_kept)
     artifact.set_string_custom_property("report", json.dumps(result.to_dict()))
     with fileio.open(os.path.join(artifact.uri, report.FILE_NAME), "w") as file:
-        file.write(content)
+        file.write(json.dumps(result.to_dict(), indent=2))

@@ -261,14 +261,15 @@ def _reference_problems(spec: TableSpec, source: str) -> Iterable[Problem]:
     references: list[tuple[str, str | None, tuple[str, ...] | None]] = [
         ("query_id", spec.query_id, (CATEGORICAL,)),
         ("candidate_id", spec.candidate_id, (CATEGORICAL,)),
-        ("title", spec.title, None),
+        ("title", spec.title, (CATEGORICAL, TEXT, NUMERIC, TEMPORAL, BOOLEAN)),
         ("timestamp", spec.timestamp, (TEMPORAL,)),
         ("label", spec.label, (NUMERIC, BOOLEAN)),
         ("weight", spec.weight, (NUMERIC, BOOLEAN)),
     ]
-    references += [(f"example_columns[{i}]", n, None) for i, n in enumerate(spec.example_columns)]
+    kept = tuple(column_type for column_type in COLUMN_TYPES if column_type != ANY)
+    references += [(f"example_columns[{i}]", n, kept) for i, n in enumerate(spec.example_columns)]
     references += [
-        (f"candidate_columns[{i}]", n, None) for i, n in enumerate(spec.candidate_columns)
+        (f"candidate_columns[{i}]", n, kept) for i, n in enumerate(spec.candidate_columns)
     ]
     references += [(f"filters[{i}].column", f.column, None) for i, f in enumerate(spec.filters)]
     for path, name, allowed in references:

@@ -249,6 +249,11 @@ class _Run:
         self, name: str, container: Mapping[str, Any], executor_input: dict[str, Any]
     ) -> TaskResult:
         output_file = executor_input["outputs"]["outputFile"]
+        if "://" not in self.folder:
+            # Cloud Storage has no folders to make; here executors would miss them.
+            for value in executor_input["outputs"]["artifacts"].values():
+                for artifact in value["artifacts"]:
+                    os.makedirs(artifact["uri"], exist_ok=True)
         log = os.path.join(os.path.dirname(output_file), "log.txt")
         driver = container.get("lifecycle", {}).get("preCacheCheck")
         if driver is not None:

@@ -111,6 +111,21 @@ def test_a_failure_is_logged_with_its_traceback(tmp_path: pathlib.Path) -> None:
     assert "KeyError: 'column'" in log.read_text()
 
 
+def test_a_temporary_log_stays_only_after_a_failure() -> None:
+    with progress.temporary_log("compile") as log, progress.quiet_libraries(log):
+        assert log.exists()
+    assert not log.exists()
+
+    with (
+        pytest.raises(failures.LoggedFailureError),
+        progress.temporary_log("compile") as log,
+        progress.quiet_libraries(log),
+    ):
+        raise KeyError("column")
+    assert "KeyError" in log.read_text()
+    log.unlink()
+
+
 def test_wrong_input_passes_through_unchanged(tmp_path: pathlib.Path) -> None:
     error = InputError(Problem("a", "b", "c"))
 

@@ -16,7 +16,6 @@ os.environ.setdefault("TF_USE_LEGACY_KERAS", "1")
 import numpy as np
 import tensorflow as tf
 import tensorflow_transform as tft
-from google.protobuf import text_format
 from tensorflow_metadata.proto.v0 import schema_pb2
 
 from support.example_files import write_records
@@ -30,7 +29,7 @@ from tfx_retrieval.config import parse_feature_config, parse_model_config
 from tfx_retrieval.proto.feature_config_pb2 import FeatureConfig
 from tfx_retrieval.proto.model_config_pb2 import ModelConfig
 
-_TYPES = {str: "BYTES", int: "INT", float: "FLOAT"}
+_TYPES = {str: schema_pb2.BYTES, int: schema_pb2.INT, float: schema_pb2.FLOAT}
 
 
 def load_source(source: str, directory: pathlib.Path, name: str) -> types.ModuleType:
@@ -55,14 +54,15 @@ def schema(
         kinds: Type of each column.
         fixed: Shape of each column that no row lacks; the others are sparse.
     """
-    lines = []
+    result = schema_pb2.Schema()
     for name, kind in kinds.items():
-        shape = ""
+        feature = result.feature.add(name=name, type=_TYPES[kind])
         if fixed is not None and name in fixed:
-            sizes = " ".join(f"dim {{ size: {size} }}" for size in fixed[name])
-            shape = f"presence {{ min_fraction: 1 }} shape {{ {sizes} }}"
-        lines.append(f"feature {{ name: {json.dumps(name)} type: {_TYPES[kind]} {shape} }}")
-    return text_format.Parse("\n".join(lines), schema_pb2.Schema())
+            feature.presence.min_fraction = 1
+            feature.shape.SetInParent()
+            for size in fixed[name]:
+                feature.shape.dim.add(size=size)
+    return result
 
 
 @dataclasses.dataclass(frozen=True)

@@ -219,11 +219,20 @@ def quiet_libraries(log: pathlib.Path) -> Iterator[Terminal]:
             raise failures.LoggedFailureError(error, log) from error
 
 
-def temporary_log(command: str) -> pathlib.Path:
-    """Returns the path of a new log for a command that has no run folder to put it in."""
+@contextlib.contextmanager
+def temporary_log(command: str) -> Iterator[pathlib.Path]:
+    """Yields a new log for a command without a run folder; it stays only if the block fails."""
     descriptor, name = tempfile.mkstemp(prefix=f"tfx-retrieval-{command}-", suffix=".log")
     os.close(descriptor)
-    return pathlib.Path(name)
+    log = pathlib.Path(name)
+    try:
+        yield log
+    except failures.LoggedFailureError:
+        raise
+    except BaseException:
+        log.unlink()
+        raise
+    log.unlink()
 
 
 def _open_log(log: pathlib.Path) -> TextIO:

@@ -85,6 +85,7 @@ _SHAPES = {
     **{"tags": [4], "moods": [4], "earlier": [4], "look": [2], "sound": [2]},
 }
 
+# A multiple of 128 s, float32's step at this time, in which the bounds of buckets are kept.
 _NOON = 1_700_000_000
 _FULL = {
     "user": "u1",
@@ -122,16 +123,16 @@ _DENSE_ROWS = [
         **_FULL,
         **{"city": "Oslo", "fruit": "pear", "top two": "b", "often": "b", "age": 40.0},
         **{"item": "i2", "shelf": 4, "slot": 4, "price": 5.0, "heat": 0.0, "income": 1e6},
-        **{"member": 0, "when": _NOON + 60, "tags": ["", "y", "", "x"], "bio": "Été ÉTÉ"},
+        **{"member": 0, "when": _NOON + 640, "tags": ["", "y", "", "x"], "bio": "Été ÉTÉ"},
         **{"earlier": ["", "i2", "", ""], "home": "Bern", "genres": "Comedy"},
     },
     {
         **_FULL,
         **{"top two": "a", "often": "a", "age": 60.0, "shelf": 5, "slot": -1, "price": 10.0},
-        **{"heat": 10.0, "when": _NOON + 120, "bio": "", "genres": "", "tags": [""] * 4},
+        **{"heat": 10.0, "when": _NOON + 1280, "bio": "", "genres": "", "tags": [""] * 4},
         **{"item": "i3", "earlier": [""] * 4, "moods": [""] * 4, "income": 0.0},
     },
-    {**_FULL, "top two": "b", "often": "b", "age": 80.0, "when": _NOON + 180, "item": "i1"},
+    {**_FULL, "top two": "b", "often": "b", "age": 80.0, "when": _NOON + 1920, "item": "i1"},
     {**_FULL, "top two": "c", "often": "a", "three oov": "b", "city": "Oslo", "item": "i1"},
 ]
 # The second half of a sparse data set: rows with nothing but their ids, then unseen values.
@@ -314,8 +315,8 @@ def test_buckets_cut_at_quantiles_and_keep_one_for_missing(values, empty, unseen
 
 
 def test_times_are_scaled_without_loss(values, empty):
-    # float32 has steps of 128 s at this time: in it all rows would be equal.
-    times = np.array([0.0, 60, 120, 180, 0])
+    # float32 has steps of 128 s at this time, which would show in the third digit.
+    times = np.array([0.0, 640, 1280, 1920, 0])
     expected = (times - times.mean()) / times.std()
     np.testing.assert_allclose(values["when_norm"], expected, atol=1e-4)
     assert values["when_bucket"].tolist() == [0, 1, 1, 1, 0]

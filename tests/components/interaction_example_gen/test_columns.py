@@ -107,6 +107,19 @@ class TestCategorical:
         )
         assert bad(column, ["1", "2.0"]) is None
 
+    @pytest.mark.parametrize(
+        ("separator", "values", "received"),
+        [
+            ("|", ["1|2", None, "3|x", "4|y"], "'3|x'"),
+            (None, [["1", "2"], [], ["3", "x"], ["y"]], "'x'"),
+        ],
+    )
+    def test_several_integer_ids_must_be_integers(self, separator, values, received):
+        column = ColumnSpec("c", "categorical", multiple=True, separator=separator, integer=True)
+        found = bad(column, values)
+        assert (found.index, found.received, found.count) == (2, received, 2)
+        assert bad(column, values[:2]) is None
+
     def test_filtered_blocks_may_hold_values_that_no_row_has(self):
         block = columns.convert(pa.array(["1", "2", "A"]), CATEGORY).array
         filtered = block.filter(pa.array([True, True, False]))
@@ -356,8 +369,8 @@ class TestOther:
         for array in (text, lists, lists.cast(pa.large_list(pa.float32()))):
             assert finished(column, array).to_pylist() == expected
         assert finished(column, lists).type == pa.large_list(pa.float32())
-        fixed = pa.FixedSizeListArray.from_arrays(pa.array([1.0, 2.0, 3.0, 4.0]), 2)
-        assert finished(column, fixed).to_pylist() == [[1.0, 2.0], [3.0, 4.0]]
+        fixed = pa.array([[9.0, 9.0], *expected], pa.list_(pa.float64(), 2)).slice(1)
+        assert finished(column, fixed).to_pylist() == expected
 
     @pytest.mark.parametrize(
         ("values", "index", "received", "expected"),
@@ -379,4 +392,3 @@ class TestOther:
         array = columns.convert(pa.array(["x", "", None]), column).array
         assert np.array(array.is_valid()).tolist() == [True, False, False]
         assert columns.convert(pa.array([[1], None]), column).array.null_count == 1
-        assert finished(column, pa.array([1.5, None])).to_pylist() == ["1.5", None]

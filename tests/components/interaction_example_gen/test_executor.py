@@ -133,3 +133,16 @@ def test_progress_is_logged_for_people(run, caplog):
         "train",
         "eval",
     ]
+
+
+def test_the_beam_engine(run, read_examples):
+    examples, candidates = run(engine="beam")
+    rows = [row for split in ("train", "eval") for row in read_examples(examples.uri, split)]
+    assert len(rows) == 400
+    assert len(read_examples(candidates.uri, "candidates")) == 25
+    assert json.loads(examples.get_string_custom_property("report"))["engine"] == "beam"
+
+
+def test_an_unknown_engine_is_refused(run):
+    with pytest.raises(InputError, match=r"expected one of in_process, beam, but got 'spark'"):
+        run(engine="spark")

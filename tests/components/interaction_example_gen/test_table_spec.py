@@ -205,3 +205,13 @@ def test_an_unknown_column_is_an_error(make_spec):
     with pytest.raises(KeyError, match="'nothing'"):
         make_spec().column("nothing")
     assert dataclasses.replace(make_spec(), split=SplitSpec("temporal")).needs_time
+
+
+def test_a_column_that_is_only_asked_for_presence_cannot_be_written(make_spec):
+    columns = (*make_spec().columns, ColumnSpec("note", "any"))
+    with pytest.raises(
+        InputError, match=r"\$.candidate_columns\[1\]\n.* got column 'note' of type"
+    ):
+        TableSpec.from_json(
+            make_spec(columns=columns, candidate_columns=("item", "note")).to_json()
+        )

@@ -2,6 +2,8 @@
 
 import datetime
 import gzip
+import subprocess
+import sys
 
 import numpy as np
 import pyarrow as pa
@@ -259,3 +261,15 @@ def test_only_the_columns_needed_are_read(tmp_path):
 def test_a_path_of_a_file_system_is_told_from_a_local_one():
     assert files.is_remote("gs://bucket/t.csv")
     assert not files.is_remote("data/t.csv")
+
+
+def test_reading_tables_imports_neither_tensorflow_nor_tfx():
+    code = (
+        "import sys\n"
+        "from tfx_retrieval.components.interaction_example_gen import any_table, feature_config, load\n"
+        "print(sorted({'tensorflow', 'tfx', 'apache_beam'} & set(sys.modules)))"
+    )
+    result = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True
+    )
+    assert result.stdout.strip() == "[]"

@@ -218,3 +218,14 @@ def rank_all_with(scores):
         counted=np.ones(1, bool),
         item_information=np.ones(3),
     )
+
+
+def test_a_seen_tie_beyond_the_depth_has_no_kept_rank():
+    """All are equal and 3 was seen: the ties 1 and 2 need not be sorted for the first place."""
+    ranks = rank_all(np.zeros((1, 4)), np.array([[False, False, False, True]]), [1])
+    assert ranks.kept.tolist() == [1, 0, 0, 0, 0]
+    assert ranks.excluded[0] == 1
+
+
+def test_information_is_that_of_smoothed_counts():
+    assert popularity.item_information([5, 1, 0]) == pytest.approx(-np.log2([6 / 9, 2 / 9, 1 / 9]))

@@ -50,7 +50,8 @@ def compile_(
     """
     feature_config, model_config = inputs.read_pair(features, model)
     with (
-        progress.quiet_libraries(progress.temporary_log("compile")) as terminal,
+        progress.temporary_log("compile") as log,
+        progress.quiet_libraries(log) as terminal,
         progress.Progress(terminal.console) as shown,
         shown.step("Compiling"),
     ):
@@ -124,15 +125,23 @@ def submit(
     Prints the resource name of the job or schedule.
     """
     _check_schedule_options(cron, wait, start_time, end_time, max_runs)
-    with progress.quiet_libraries(progress.temporary_log("submit")) as terminal:
+    problems = inputs.Problems()
+    values: dict[str, str] = {}
+    named: dict[str, str] = {}
+    with problems.collected():
+        values = inputs.parse_assignments("--parameter", parameters)
+    with problems.collected():
+        named = inputs.parse_assignments("--label", labels)
+    problems.raise_if_any()
+    with progress.temporary_log("submit") as log, progress.quiet_libraries(log) as terminal:
         from tfx_retrieval.pipelines.vertex import spec, submit_options
         from tfx_retrieval.pipelines.vertex import submit as vertex_submit
         from tfx_retrieval.pipelines.vertex.parameters import parse_assignments
 
         job = spec.load_job(str(job_file))
         submitted = submit_options.SubmitOptions(
-            parameters=parse_assignments(job, inputs.parse_assignments("--parameter", parameters)),
-            labels=inputs.parse_assignments("--label", labels),
+            parameters=parse_assignments(job, values),
+            labels=named,
             enable_caching=cache,
             **options,
         )
