@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import json
-import posixpath
 from collections.abc import Sequence
 
 from ml_metadata.proto import metadata_store_pb2
@@ -13,10 +12,14 @@ from tfx.components.pusher.component import Pusher
 from tfx.components.schema_gen.component import SchemaGen
 from tfx.dsl.components.base import base_node
 from tfx.orchestration import data_types, pipeline
-from tfx.proto import example_gen_pb2, pusher_pb2
+from tfx.proto import pusher_pb2
 
 from tfx_retrieval.components.config_codegen.component import ConfigCodegen
-from tfx_retrieval.components.interaction_example_gen.component import InteractionExampleGen
+from tfx_retrieval.components.interaction_example_gen.component import (
+    InteractionExampleGen,
+    input_location,
+    single_input,
+)
 from tfx_retrieval.components.interaction_example_gen.feature_config import table_spec
 from tfx_retrieval.components.interaction_example_gen.table_spec import SplitSpec
 from tfx_retrieval.components.retrieval_evaluator.component import RetrievalEvaluator
@@ -93,9 +96,9 @@ def create_pipeline(
     check_pair(feature_config, model_config)
     overrides = overrides or TrainingOverrides()
     spec = table_spec(feature_config, split or SplitSpec(), sample_rows)
-    input_base, input_config = _input(data)
+    input_base, pattern = input_location(data) if isinstance(data, str) else (data, "*")
     example_gen = InteractionExampleGen(
-        input_base=input_base, table_spec=spec, input_config=input_config
+        input_base=input_base, table_spec=spec, input_config=single_input(pattern)
     )
     statistics_gen = StatisticsGen(examples=example_gen.outputs["examples"])
     schema_gen = SchemaGen(statistics=statistics_gen.outputs["statistics"])
@@ -171,14 +174,3 @@ def create_pipeline(
         metadata_connection_config=metadata_connection_config,
         beam_pipeline_args=list(beam_pipeline_args),
     )
-
-
-def _input(
-    data: str | data_types.RuntimeParameter,
-) -> tuple[str | data_types.RuntimeParameter, example_gen_pb2.Input]:
-    """Returns the directory and the pattern of the files within it."""
-    pattern = "*"
-    if isinstance(data, str) and posixpath.splitext(data)[1]:
-        data, pattern = posixpath.split(data)
-    split = example_gen_pb2.Input.Split(name="interactions", pattern=pattern)
-    return data, example_gen_pb2.Input(splits=[split])

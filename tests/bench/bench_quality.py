@@ -20,10 +20,12 @@ import warnings
 from collections.abc import Sequence
 from typing import Any
 
+os.environ.setdefault("TF_USE_LEGACY_KERAS", "1")
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 warnings.filterwarnings("ignore")
 
-import click  # noqa: E402 - after the settings that libraries read when they load.
+import absl.logging  # noqa: E402 - after the settings that libraries read when they load.
+import click  # noqa: E402
 import quality_runs  # noqa: E402
 import rich.console  # noqa: E402
 import rich.table  # noqa: E402
@@ -141,7 +143,7 @@ def main(
     if data is None and any(PROTOCOLS[name].read for name in names):
         raise click.UsageError("--data is needed for every protocol but retail")
     logging.getLogger().setLevel(logging.ERROR)
-    logging.getLogger("absl").setLevel(logging.ERROR)
+    absl.logging.set_verbosity(absl.logging.ERROR)
     if verbose:
         logging.getLogger("tfx_retrieval").setLevel(logging.INFO)
     console = rich.console.Console(width=100, highlight=False)

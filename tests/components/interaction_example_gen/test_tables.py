@@ -266,7 +266,8 @@ def test_a_path_of_a_file_system_is_told_from_a_local_one():
 def test_reading_tables_imports_neither_tensorflow_nor_tfx():
     code = (
         "import sys\n"
-        "from tfx_retrieval.components.interaction_example_gen import any_table, feature_config, load\n"
+        "from tfx_retrieval.components.interaction_example_gen import any_table, feature_config\n"
+        "from tfx_retrieval.components.interaction_example_gen import load\n"
         "print(sorted({'tensorflow', 'tfx', 'apache_beam'} & set(sys.modules)))"
     )
     result = subprocess.run(
