@@ -128,6 +128,11 @@ def _as_json(
 @click.option(
     "--output", type=click.Path(dir_okay=False, path_type=pathlib.Path), help="JSON file."
 )
+@click.option(
+    "--validation",
+    is_flag=True,
+    help="Leaves the test rows out and divides the others in their stead: to choose options by.",
+)
 @click.option("--verbose", is_flag=True, help="Tells what each component does.")
 def main(
     data: pathlib.Path | None,
@@ -136,6 +141,7 @@ def main(
     model: pathlib.Path | None,
     features: pathlib.Path | None,
     output: pathlib.Path | None,
+    validation: bool,
     verbose: bool,
 ) -> None:
     """Prints this project's figures beside published ones, by protocol."""
@@ -161,7 +167,13 @@ def main(
             click.echo(f"{name}: seed {seed} of {seeds}", err=True)
             with tempfile.TemporaryDirectory() as scratch:
                 run = quality_runs.measure(
-                    protocol, data or pathlib.Path(), read, chosen, seed, pathlib.Path(scratch)
+                    protocol,
+                    data or pathlib.Path(),
+                    read,
+                    chosen,
+                    seed,
+                    pathlib.Path(scratch),
+                    validation,
                 )
             runs.append(run)
         _print(console, protocol, runs)

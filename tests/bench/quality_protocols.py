@@ -80,7 +80,7 @@ def stratified_split(groups: IntArray, train_fraction: float, seed: int) -> Spli
     """Divides the rows of each group at random into TRAIN and EVAL.
 
     Follows `python_stratified_split` of recommenders-team/recommenders: of a group's n rows the
-    first floor(n * train_fraction) in random order are TRAIN, so single rows are EVAL.
+    first round(n * train_fraction) in random order are TRAIN, halves rounded to even.
 
     Args:
         groups: [rows], the group of each row.
@@ -88,7 +88,7 @@ def stratified_split(groups: IntArray, train_fraction: float, seed: int) -> Spli
         seed: Seed of the draw.
     """
     rank, size = _random_ranks(groups, seed)
-    return np.where((rank + 1) / size <= train_fraction, TRAIN, EVAL).astype(np.int8)
+    return np.where(rank < np.round(size * train_fraction), TRAIN, EVAL).astype(np.int8)
 
 
 def ratio_split(groups: IntArray, held_out: float, seed: int) -> SplitCodes:
@@ -108,6 +108,23 @@ def ratio_split(groups: IntArray, held_out: float, seed: int) -> SplitCodes:
     codes[rank < 2 * held] = EVAL
     codes[rank < held] = TEST
     return codes
+
+
+def without_test(protocol: Protocol, table: pa.Table, seed: int) -> pa.Table:
+    """Returns the rows that the protocol does not measure on, to choose options by.
+
+    Args:
+        protocol: A protocol that reads interactions.
+        table: What it read.
+        seed: Seed of the split.
+    """
+    if protocol.split:
+        codes = protocol.split(table, seed)
+        return table.filter(pa.array(codes != codes.max()))
+    users, place = table["user_id"].to_numpy(), table["position"].to_numpy()
+    last = np.zeros(users.max() + 1, np.int64)
+    np.maximum.at(last, users, place)
+    return table.filter(pa.array(place < last[users]))
 
 
 def core_rows(queries: IntArray, candidates: IntArray, least: int) -> npt.NDArray[np.bool_]:

@@ -8,6 +8,7 @@ import pathlib
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute
 import pyarrow.parquet
 import quality_protocols
 from quality_protocols import Protocol, SplitCodes
@@ -29,6 +30,7 @@ from tfx_retrieval.components.interaction_example_gen import (
     feature_config,
     load,
     report,
+    splits,
     staging,
     tfrecords,
 )
@@ -37,6 +39,7 @@ from tfx_retrieval.components.interaction_example_gen.keys import make_keys
 from tfx_retrieval.components.interaction_example_gen.table_spec import (
     CANDIDATES,
     LEAVE_ONE_OUT,
+    TEMPORAL_SPLIT,
     SplitSpec,
     TableSpec,
 )
@@ -73,6 +76,7 @@ def measure(
     model: model_config_pb2.ModelConfig,
     seed: int,
     directory: pathlib.Path,
+    validation: bool = False,
 ) -> Measured:
     """Trains and measures once.
 
@@ -83,16 +87,23 @@ def measure(
         model: A resolved ModelConfig; its seed is replaced.
         seed: Seed of the split and of the training.
         directory: Empty directory for everything that the run leaves.
+        validation: Whether the test rows are left out and the others divided in their stead.
     """
     seeded = type(model)()
     seeded.CopyFrom(model)
     seeded.seed = seed
+    path = directory / "table.parquet"
     if protocol.read is None:
-        local.run(str(demo.DATA), features, seeded, str(directory), split="temporal")
+        rows = _retail_before_test(features) if validation else None
+        if rows is not None:
+            pa.parquet.write_table(rows, path)
+        source = str(demo.DATA if rows is None else path)
+        local.run(source, features, seeded, str(directory), split=TEMPORAL_SPLIT)
         store = RunStore(str(directory / local.METADATA_FILE))
     else:
         table = protocol.read(data)
-        path = directory / "table.parquet"
+        if validation:
+            table = quality_protocols.without_test(protocol, table, seed)
         pa.parquet.write_table(table, path)
         codes = protocol.split(table, seed) if protocol.split else None
         example_nodes = (
@@ -107,6 +118,17 @@ def measure(
     ours[quality_protocols.RATIO] = ours["recall@100"] / popularity["recall@100"]
     seconds = store.timings()["TwoTowerTrainer"]["seconds"]
     return Measured(ours, popularity, seconds)
+
+
+def _retail_before_test(features: feature_config_pb2.FeatureConfig) -> pa.Table:
+    """Returns the demo's rows before the time at which its temporal split cuts."""
+    split = SplitSpec(method=TEMPORAL_SPLIT)
+    spec = feature_config.table_spec(features, split)
+    times = make_keys(load.load_interactions(demo.DATA, spec), spec).time
+    cuts = splits.find_cuts(*splits.time_counts(times), split)
+    rows = pa.parquet.read_table(demo.DATA)
+    seconds = rows[spec.timestamp].cast(pa.timestamp("s")).cast(pa.int64())
+    return rows.filter(pa.compute.less(seconds, cuts.eval_time))
 
 
 ExampleNodes = tuple[list[base_node.BaseNode], BaseChannel, BaseChannel]

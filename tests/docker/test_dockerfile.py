@@ -143,25 +143,17 @@ def run_in(image, *arguments):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(
-    ("module", "expected"),
-    [
-        # What a pipeline's tasks run, their drivers, a custom job's machines, and Beam's harness.
-        ("tfx.orchestration.kubeflow.v2.container.kubeflow_v2_run_executor", "executor_class_path"),
-        ("tfx.orchestration.kubeflow.v2.file_based_example_gen.driver", "invocation_args"),
-        ("tfx.scripts.run_executor", "executor_class_path"),
-        ("apache_beam.runners.worker.sdk_worker_main", "PIPELINE_OPTIONS"),
-    ],
-)
-def test_every_entry_point_starts(image, module, expected):
-    if module.startswith("apache_beam"):
-        # It has no help, and would wait for a runner; loading it is all that it offers.
-        code = f"import {module} as entry; print(entry.main.__code__.co_consts)"
-        done = run_in(image, "-c", code)
-    else:
-        done = run_in(image, "-m", module, "--help")
-    assert expected in done.stdout + done.stderr, done.stderr
-    assert "Traceback" not in done.stderr
+def test_every_entry_point_is_there(image):
+    modules = (
+        "tfx.orchestration.kubeflow.v2.container.kubeflow_v2_run_executor",
+        "tfx.orchestration.kubeflow.v2.file_based_example_gen.driver",
+        # What a custom job's machines run, and what Beam's harness starts.
+        "tfx.scripts.run_executor",
+        "apache_beam.runners.worker.sdk_worker_main",
+    )
+    code = "import importlib, sys\nfor name in sys.argv[1:]: importlib.import_module(name).main"
+    done = run_in(image, "-c", code, *modules)
+    assert done.returncode == 0, done.stderr
 
 
 @pytest.mark.slow

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import dataclasses
+import hashlib
 import importlib.util
 import json
 import os
 import pathlib
+import sys
 import types
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -37,10 +39,12 @@ def load_source(source: str, directory: pathlib.Path, name: str) -> types.Module
     directory.mkdir(parents=True, exist_ok=True)
     path = directory / f"{name}.py"
     path.write_text(source)
-    spec = importlib.util.spec_from_file_location(f"{name}_{abs(hash(str(path)))}", path)
+    digest = hashlib.sha256(str(path).encode()).hexdigest()[:12]
+    spec = importlib.util.spec_from_file_location(f"{name}_{digest}", path)
     assert spec is not None
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
+    sys.modules[module.__name__] = module
     spec.loader.exec_module(module)
     return module
 

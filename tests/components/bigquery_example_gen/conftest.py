@@ -16,6 +16,9 @@ import pyarrow.parquet as pq
 import pytest
 import rsa
 
+# Before any test module imports TensorFlow: it chooses Keras 2.
+import tfx_retrieval  # noqa: F401
+
 _FIELD_TYPES = {
     pa.string(): "STRING",
     pa.int64(): "INTEGER",

@@ -10,6 +10,9 @@ import textwrap
 
 import pytest
 
+# Before any test module imports TensorFlow: it chooses Keras 2.
+import tfx_retrieval  # noqa: F401
+
 IMAGE = "europe-west4-docker.pkg.dev/some-project/images/tfx-retrieval:0.1.0"
 
 
