@@ -13,7 +13,7 @@ import logging
 import os
 import pathlib
 import shutil
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import Any
 
 from tfx.orchestration import metadata, pipeline
@@ -65,6 +65,7 @@ def run(
     batch_size: int | None = None,
     learning_rate: float | None = None,
     sample_rows: int | None = None,
+    warm_start: bool = False,
     beam_pipeline_args: tuple[str, ...] = (),
     on_progress: Callable[[str, str], None] | None = None,
 ) -> RunResult:
@@ -81,6 +82,8 @@ def run(
         batch_size: Takes the place of the ModelConfig's.
         learning_rate: Takes the place of the ModelConfig's.
         sample_rows: About how many rows to use; None uses all.
+        warm_start: Whether training starts from the latest blessed model of this run directory;
+            see `retrieval.create_pipeline`.
         beam_pipeline_args: Arguments of the components that run on Beam.
         on_progress: Called with a component's id and `started`, `finished`, `reused` or
             `failed`.
@@ -106,6 +109,7 @@ def run(
         split=SplitSpec(method=split),
         sample_rows=sample_rows or 0,
         overrides=retrieval.TrainingOverrides(epochs, batch_size, learning_rate),
+        warm_start=warm_start,
         metadata_connection_config=metadata.sqlite_metadata_connection_config(
             str(directory / METADATA_FILE)
         ),
@@ -121,9 +125,11 @@ def run(
         "batch_size": batch_size,
         "learning_rate": learning_rate,
         "sample_rows": sample_rows,
+        "warm_start": warm_start,
     }
     configs = {"features": to_dict(feature_config), "model": to_dict(model_config)}
-    metrics = _collect_metrics(store, configs, arguments)
+    nodes = [node.id for node in made.components]
+    metrics = _collect_metrics(store, nodes, configs, arguments)
     _write_json(directory / METRICS_FILE, metrics)
     blessed = store.is_blessed("ScaNNIndexer")
     if not blessed:
@@ -137,18 +143,26 @@ def _execute(made: pipeline.Pipeline, runner: str, on_progress: Callable[[str, s
 
 
 def _collect_metrics(
-    store: RunStore, configs: Mapping[str, Any], arguments: Mapping[str, Any]
+    store: RunStore,
+    nodes: Collection[str],
+    configs: Mapping[str, Any],
+    arguments: Mapping[str, Any],
 ) -> dict[str, Any]:
     """Returns the content of `metrics.json` from the artifacts of the latest run."""
     evaluation = store.read_json("RetrievalEvaluator", "evaluation", "metrics.json")
+    tuning = {}
+    if "TwoTowerTuner" in nodes:
+        trials = store.read_json("TwoTowerTuner", "tuner_results", "tuner_results.json")
+        tuning = {"tuning": trials}
     return {
         **evaluation,
+        **tuning,
         "index": store.read_json("ScaNNIndexer", "evaluation", "index_evaluation.json"),
         "history": store.read_json("TwoTowerTrainer", "model_run", "history.json"),
         "data": store.read_json("InteractionExampleGen", "examples", "report.json"),
         "config": dict(configs),
         "args": dict(arguments),
-        "timings": store.timings(),
+        "timings": store.timings(nodes),
     }
 
 

@@ -7,12 +7,18 @@ import json
 from collections.abc import Sequence
 
 from ml_metadata.proto import metadata_store_pb2
+from tfx import types
 from tfx.components.example_validator.component import ExampleValidator
 from tfx.components.pusher.component import Pusher
 from tfx.components.schema_gen.component import SchemaGen
 from tfx.dsl.components.base import base_node
+from tfx.dsl.components.common.resolver import Resolver
+from tfx.dsl.input_resolution.strategies.latest_blessed_model_strategy import (
+    LatestBlessedModelStrategy,
+)
 from tfx.orchestration import data_types, pipeline
 from tfx.proto import pusher_pb2
+from tfx.types import standard_artifacts
 
 from tfx_retrieval.components.config_codegen.component import ConfigCodegen
 from tfx_retrieval.components.interaction_example_gen.component import (
@@ -21,14 +27,18 @@ from tfx_retrieval.components.interaction_example_gen.component import (
     single_input,
 )
 from tfx_retrieval.components.interaction_example_gen.feature_config import table_spec
-from tfx_retrieval.components.interaction_example_gen.table_spec import SplitSpec
+from tfx_retrieval.components.interaction_example_gen.table_spec import SplitSpec, TableSpec
 from tfx_retrieval.components.retrieval_evaluator.component import RetrievalEvaluator
 from tfx_retrieval.components.scann_indexer.component import ScaNNIndexer
 from tfx_retrieval.components.statistics_gen.component import StatisticsGen
 from tfx_retrieval.components.transform.component import Transform
 from tfx_retrieval.components.two_tower_trainer.component import TwoTowerTrainer
+from tfx_retrieval.components.two_tower_tuner.component import TwoTowerTuner
 from tfx_retrieval.config import canonical_json, check_pair
 from tfx_retrieval.proto import feature_config_pb2, model_config_pb2
+
+RESOLVER_ID = "LatestBlessedModel"
+"""Id of the node that finds the model of a warm start."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -59,6 +69,7 @@ def create_pipeline(
     overrides: TrainingOverrides | None = None,
     thresholds: Sequence[dict[str, object]] | None = None,
     slice_columns: Sequence[str] = (),
+    warm_start: bool = False,
     transform_engine: str = "auto",
     enable_cache: bool = True,
     metadata_connection_config: metadata_store_pb2.ConnectionConfig | None = None,
@@ -66,6 +77,7 @@ def create_pipeline(
 ) -> pipeline.Pipeline:
     """Wires the components; the same pipeline runs locally, under Beam and on Vertex AI.
 
+    A ModelConfig with a search space adds TwoTowerTuner, whose best options train the model.
     Components belong to one pipeline, so each call makes new ones.
 
     Args:
@@ -82,6 +94,10 @@ def create_pipeline(
         overrides: Training options in place of the ModelConfig's.
         thresholds: What the model must reach to be blessed, see RetrievalEvaluator.
         slice_columns: Columns by whose values metrics are also given.
+        warm_start: Whether training starts from the latest blessed model of this pipeline, with
+            which the new model is also compared; without one it starts afresh. A run that blesses
+            its model changes what the next one starts from, so that one trains again even if
+            nothing else is new.
         transform_engine: Engine of Transform.
         enable_cache: Whether a step with the same inputs and parameters is reused.
         metadata_connection_config: Metadata store; None on Vertex AI, which has its own.
@@ -94,17 +110,8 @@ def create_pipeline(
         InputError: The configs do not fit one another, with every problem found.
     """
     check_pair(feature_config, model_config)
-    overrides = overrides or TrainingOverrides()
     spec = table_spec(feature_config, split or SplitSpec(), sample_rows)
-    input_base, pattern = input_location(data) if isinstance(data, str) else (data, "*")
-    example_gen = InteractionExampleGen(
-        input_base=input_base, table_spec=spec, input_config=single_input(pattern)
-    )
-    statistics_gen = StatisticsGen(examples=example_gen.outputs["examples"])
-    schema_gen = SchemaGen(statistics=statistics_gen.outputs["statistics"])
-    example_validator = ExampleValidator(
-        statistics=statistics_gen.outputs["statistics"], schema=schema_gen.outputs["schema"]
-    )
+    example_gen, *checks, schema_gen = _data_components(data, spec)
     codegen = ConfigCodegen(
         feature_config=feature_config,
         model_config=model_config,
@@ -116,18 +123,20 @@ def create_pipeline(
         module=codegen.outputs["transform_module"],
         engine=transform_engine,
     )
-    trainer = TwoTowerTrainer(
-        examples=transform.outputs["transformed_examples"],
-        transform_graph=transform.outputs["transform_graph"],
-        module=codegen.outputs["trainer_module"],
-        epochs=overrides.epochs,
-        batch_size=overrides.batch_size,
-        learning_rate=overrides.learning_rate,
+    resolvers = [_latest_blessed_model()] if warm_start else []
+    earlier_model = resolvers[0].outputs["model"] if resolvers else None
+    *tuners, trainer = _training_components(
+        transform,
+        codegen.outputs["trainer_module"],
+        earlier_model,
+        overrides or TrainingOverrides(),
+        model_config.search_space if model_config.HasField("search_space") else None,
     )
     evaluator = RetrievalEvaluator(
         model=trainer.outputs["model"],
         examples=example_gen.outputs["examples"],
         candidates=example_gen.outputs["candidates"],
+        baseline_model=earlier_model,
         query_id=feature_config.query.id,
         candidate_id=feature_config.candidate.id,
         timestamp=feature_config.interaction.timestamp or None,
@@ -143,34 +152,105 @@ def create_pipeline(
         title=feature_config.candidate.title or None,
         retrieval=canonical_json(model_config.retrieval),
     )
-    components: list[base_node.BaseNode] = [
-        example_gen,
-        statistics_gen,
-        schema_gen,
-        example_validator,
-        codegen,
-        transform,
-        trainer,
-        evaluator,
-        indexer,
-    ]
-    if serving_model_dir:
-        components.append(
-            Pusher(
-                model=indexer.outputs["index"],
-                model_blessing=indexer.outputs["blessing"],
-                push_destination=pusher_pb2.PushDestination(
-                    filesystem=pusher_pb2.PushDestination.Filesystem(
-                        base_directory=serving_model_dir
-                    )
-                ),
-            )
-        )
     return pipeline.Pipeline(
         pipeline_name=pipeline_name,
         pipeline_root=pipeline_root,
-        components=components,
+        components=[
+            example_gen,
+            *checks,
+            schema_gen,
+            codegen,
+            transform,
+            *resolvers,
+            *tuners,
+            trainer,
+            evaluator,
+            indexer,
+            *([_pusher(indexer, serving_model_dir)] if serving_model_dir else []),
+        ],
         enable_cache=enable_cache,
         metadata_connection_config=metadata_connection_config,
         beam_pipeline_args=list(beam_pipeline_args),
+    )
+
+
+def _data_components(
+    data: str | data_types.RuntimeParameter, spec: TableSpec
+) -> list[base_node.BaseNode]:
+    """Returns the components that read and check the data, example_gen first, schema_gen last."""
+    input_base, pattern = input_location(data) if isinstance(data, str) else (data, "*")
+    example_gen = InteractionExampleGen(
+        input_base=input_base, table_spec=spec, input_config=single_input(pattern)
+    )
+    statistics_gen = StatisticsGen(examples=example_gen.outputs["examples"])
+    schema_gen = SchemaGen(statistics=statistics_gen.outputs["statistics"])
+    example_validator = ExampleValidator(
+        statistics=statistics_gen.outputs["statistics"], schema=schema_gen.outputs["schema"]
+    )
+    return [example_gen, statistics_gen, example_validator, schema_gen]
+
+
+def _latest_blessed_model() -> Resolver:
+    """Returns a node that finds the latest blessed model of this pipeline, if there is one."""
+    return Resolver(
+        strategy_class=LatestBlessedModelStrategy,
+        # The index is a Model too, and has a blessing of its own.
+        model=types.Channel(
+            type=standard_artifacts.Model,
+            producer_component_id=TwoTowerTrainer.__name__,
+            output_key="model",
+        ),
+        model_blessing=types.Channel(
+            type=standard_artifacts.ModelBlessing,
+            producer_component_id=RetrievalEvaluator.__name__,
+            output_key="blessing",
+        ),
+    ).with_id(RESOLVER_ID)
+
+
+def _training_components(
+    transform: Transform,
+    module: types.BaseChannel,
+    base_model: types.BaseChannel | None,
+    overrides: TrainingOverrides,
+    search_space: model_config_pb2.SearchSpace | None,
+) -> list[base_node.BaseNode]:
+    """Returns the trainer, after the tuner if there is anything to search."""
+    common = {
+        "examples": transform.outputs["transformed_examples"],
+        "transform_graph": transform.outputs["transform_graph"],
+        "module": module,
+        "base_model": base_model,
+    }
+    if search_space is None:
+        return [TwoTowerTrainer(**common, **vars(overrides))]
+    common.update(vars(_searched_left(overrides, search_space)))
+    tuner = TwoTowerTuner(**common)
+    best = tuner.outputs["best_hyperparameters"]
+    return [tuner, TwoTowerTrainer(**common, hyperparameters=best)]
+
+
+def _searched_left(
+    overrides: TrainingOverrides, search_space: model_config_pb2.SearchSpace
+) -> TrainingOverrides:
+    """Returns the overrides, runtime parameters of searched options with a default of 0.
+
+    An override is not searched. A value that a person sets for a run is one; the default of a
+    runtime parameter is not.
+    """
+    changed = {
+        name: data_types.RuntimeParameter(value.name, value.ptype, value.ptype(0))
+        for name, value in vars(overrides).items()
+        if isinstance(value, data_types.RuntimeParameter) and getattr(search_space, name)
+    }
+    return dataclasses.replace(overrides, **changed)
+
+
+def _pusher(indexer: ScaNNIndexer, serving_model_dir: str) -> Pusher:
+    return Pusher(
+        model=indexer.outputs["index"],
+        model_blessing=indexer.outputs["blessing"],
+        push_destination=pusher_pb2.PushDestination(
+            filesystem=pusher_pb2.PushDestination.Filesystem(base_directory=serving_model_dir)
+        ),
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Iterable
 from typing import Any
 
 from ml_metadata.metadata_store import metadata_store
@@ -60,12 +61,18 @@ class RunStore:
         """Returns whether the `blessing` of a node is one."""
         return self.artifact(node, "blessing").custom_properties["blessed"].int_value == 1
 
-    def timings(self) -> dict[str, dict[str, Any]]:
-        """Returns state and seconds of the latest execution of each node."""
+    def timings(self, nodes: Iterable[str] | None = None) -> dict[str, dict[str, Any]]:
+        """Returns state and seconds of the latest execution of each node.
+
+        Args:
+            nodes: Ids of the nodes; by default all that ever ran.
+        """
         store = self._open()
+        if nodes is None:
+            contexts = store.get_contexts_by_type("node")
+            nodes = [context.name.split(".", 1)[-1] for context in contexts]
         timings = {}
-        for context in store.get_contexts_by_type("node"):
-            node = context.name.split(".", 1)[-1]
+        for node in nodes:
             execution = self._latest(store, node)
             elapsed = execution.last_update_time_since_epoch - execution.create_time_since_epoch
             reused = execution.last_known_state == metadata_store_pb2.Execution.CACHED

@@ -112,7 +112,7 @@ main() {
   unset PYTHONDONTWRITEBYTECODE
   say "installing TFX and its pinned dependencies (2.8 GB; about a minute, more on a slow network)"
   install_with_uv || {
-    say "uv could not install; going on with pip, which takes several minutes"
+    say "not installed by uv; going on with pip, which takes several minutes"
     install_with_pip
   }
   printf '%s\n' "$wanted" >"$stamp"

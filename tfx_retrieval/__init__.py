@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from tfx_retrieval.components.statistics_gen.component import StatisticsGen
     from tfx_retrieval.components.transform.component import Transform
     from tfx_retrieval.components.two_tower_trainer.component import TwoTowerTrainer
+    from tfx_retrieval.components.two_tower_tuner.component import TwoTowerTuner
     from tfx_retrieval.config import (
         canonical_json,
         parse_feature_config,
@@ -56,6 +57,7 @@ _MODULES = {
     "StatisticsGen": "components.statistics_gen.component",
     "Transform": "components.transform.component",
     "TwoTowerTrainer": "components.two_tower_trainer.component",
+    "TwoTowerTuner": "components.two_tower_tuner.component",
     "canonical_json": "config",
     "create_pipeline": "pipelines.retrieval",
     "parse_feature_config": "config",
@@ -80,6 +82,7 @@ __all__ = [
     "StatisticsGen",
     "Transform",
     "TwoTowerTrainer",
+    "TwoTowerTuner",
     "__version__",
     "canonical_json",
     "create_pipeline",

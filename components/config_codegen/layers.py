@@ -27,7 +27,10 @@ _FTRL_KEYWORDS = {"l1": "l1_regularization_strength", "l2": "l2_regularization_s
 
 
 def layer_definitions(
-    layers: Iterable[model_config_pb2.Layer], width: int, prefix: str = ""
+    layers: Iterable[model_config_pb2.Layer],
+    width: int,
+    prefix: str = "",
+    tuned_dropout: bool = False,
 ) -> tuple[list[tuple[str, Expression]], int]:
     """Returns the layers of a stack as Python names and constructor calls.
 
@@ -35,6 +38,8 @@ def layer_definitions(
         layers: Layers of a resolved ModelConfig.
         width: Width of the stack's input; residual and cross layers keep it.
         prefix: Begins each name.
+        tuned_dropout: Whether a variable `dropout`, unless it is None, takes the place of the
+            rates of dropout layers.
 
     Returns:
         The definitions, in order, and the width of the stack's output.
@@ -45,8 +50,18 @@ def layer_definitions(
         name = f"{prefix}{kind}_{number}"
         if kind == "dense":
             width = layer.dense.units
-        definitions.append((name, _layer(layer, name, width)))
+        if kind == "dropout" and tuned_dropout:
+            rate = f"{literal(layer.dropout.rate)} if dropout is None else dropout"
+            dropout = call("tf.keras.layers.Dropout", rate, name=literal(name))
+            definitions.append((name, dropout))
+        else:
+            definitions.append((name, _layer(layer, name, width)))
     return definitions, width
+
+
+def has_dropout(layers: Iterable[model_config_pb2.Layer]) -> bool:
+    """Returns whether a stack has dropout layers."""
+    return any(layer.WhichOneof("kind") == "dropout" for layer in layers)
 
 
 def stack_calls(

@@ -7,10 +7,12 @@ import dataclasses
 from tfx_retrieval.components.config_codegen import naming
 from tfx_retrieval.components.config_codegen.layers import (
     dense,
+    has_dropout,
     layer_definitions,
     stack_calls,
 )
 from tfx_retrieval.components.config_codegen.source import (
+    LINE_LENGTH,
     Call,
     Expression,
     assign,
@@ -18,6 +20,7 @@ from tfx_retrieval.components.config_codegen.source import (
     call,
     items,
     literal,
+    render,
     returns,
 )
 from tfx_retrieval.components.config_codegen.tower_inputs import (
@@ -47,6 +50,7 @@ class Tower:
         inputs: What it reads.
         shortcut: The id's embedding, if it is added to the output instead of feeding the layers.
         shared_tables: Embedding tables that both towers use.
+        tuned_dropout: Whether its dropout layers take their rate from outside.
         init: Statements of `__init__`.
         call: Statements of `call`.
     """
@@ -58,6 +62,7 @@ class Tower:
     inputs: list[TowerInput]
     shortcut: TowerInput | None
     shared_tables: list[Table]
+    tuned_dropout: bool
     init: list[str]
     call: list[str]
 
@@ -79,7 +84,14 @@ class Tower:
     @property
     def parameters(self) -> list[str]:
         """Parameters of the tower's `__init__` after `self`."""
-        return ["tf_transform_output", *self.shared]
+        dropout = ["dropout"] if self.tuned_dropout else []
+        return ["tf_transform_output", *self.shared, *dropout]
+
+    @property
+    def signature(self) -> str:
+        """The beginning of its `__init__`, up to the colon."""
+        definition = call("def __init__", "self", *self.parameters)
+        return f"    {render(definition, 4, LINE_LENGTH - 5)}:"
 
 
 def write_towers(
@@ -142,6 +154,7 @@ def _write(
         inputs=inputs,
         shortcut=_shortcut(side, inputs, model, stack),
         shared_tables=shared,
+        tuned_dropout=bool(model.search_space.dropout) and has_dropout(stack.layers),
         init=[],
         call=[],
     )
@@ -155,7 +168,7 @@ def _write(
             tower.init.append(assign(f"self.{item.name}", layer, _BODY))
     layered = [item for item in inputs if item is not tower.shortcut]
     width = sum(item.width for item in layered)
-    definitions, width = layer_definitions(stack.layers, width)
+    definitions, width = layer_definitions(stack.layers, width, tuned_dropout=tower.tuned_dropout)
     _check_width(tower, layered, width, model)
     tower.init += [assign(f"self.{name}", layer, _BODY) for name, layer in definitions]
     if layered and model.output_projection:

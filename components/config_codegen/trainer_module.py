@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
-from tfx_retrieval.components.config_codegen import naming, templates, towers
+from tfx_retrieval.components.config_codegen import naming, templates, towers, tuning
 from tfx_retrieval.components.config_codegen.layers import (
     dense,
     layer_definitions,
@@ -84,7 +84,6 @@ class _TrainerWriter:
             "towers": self._towers,
             "model_init": self._model_init(),
             "score_width": self._score_width,
-            "temperature": retrieval and loss.temperature != 1.0,
             "logq": retrieval and loss.logq_correction,
             "remove_accidental_hits": retrieval and loss.remove_accidental_hits,
             "hard_negatives": loss.hard_negatives if retrieval else 0,
@@ -117,7 +116,7 @@ class _TrainerWriter:
             and model.learning_rate_schedule.warmup_steps,
             "vocabularies": self._vocabularies(),
             "list_columns": self._list_columns(),
-            "search_space": self._search_space(),
+            **tuning.template_values(model),
         }
 
     @staticmethod
@@ -180,6 +179,7 @@ class _TrainerWriter:
         for tower in (query, candidate):
             arguments = ["tf_transform_output"]
             arguments += [f"self.{name}" for name in tower.shared if name in shared]
+            arguments += ["dropout"] if tower.tuned_dropout else []
             tower_call = call(tower.class_name, *arguments)
             lines.append(assign(f"self.{tower.name}", tower_call, 8))
         if self._model.candidate_bias:
@@ -282,7 +282,9 @@ class _TrainerWriter:
         lines = []
         head = self._model.ranking_loss.head
         if head:
-            definitions, _ = layer_definitions(head, 2 * self._score_width, "head_")
+            definitions, _ = layer_definitions(
+                head, 2 * self._score_width, "head_", tuning.tunes(self._model, "dropout")
+            )
             lines = [assign(f"self.{name}", layer, 8) for name, layer in definitions]
             lines.append(assign("self.head_output", dense(1, "head_output"), 8))
         else:
@@ -346,18 +348,6 @@ class _TrainerWriter:
                 found[name] = towers.id_table(self._features, side).vocabulary
         return sorted(found.items())
 
-    def _search_space(self) -> list[str]:
-        """Returns the lines of the grid that `tuner_fn` tries, or nothing."""
-        if not self._model.HasField("search_space"):
-            return []
-        space = self._model.search_space
-        lines = []
-        for name in ("learning_rate", "batch_size", "epochs"):
-            values = list(getattr(space, name))
-            if values:
-                lines.append(f"    {literal(name)}: {_flat_list(values)},")
-        return lines
-
 
 def _check_columns(
     features: feature_config_pb2.FeatureConfig, model: model_config_pb2.ModelConfig
@@ -392,7 +382,3 @@ def _check_columns(
 def _name_list(target: str, names: Iterable[str]) -> str:
     entries: list[Expression] = [literal(name) for name in dict.fromkeys(names)]
     return assign(target, items(entries), 0)
-
-
-def _flat_list(values: Iterable[float]) -> str:
-    return "[" + ", ".join(literal(value) for value in values) + "]"

@@ -12,7 +12,7 @@ from tfx.types import component_spec, standard_artifacts, standard_component_spe
 from tfx.utils import json_utils
 
 from tfx_retrieval.artifacts import ModuleFile
-from tfx_retrieval.components.two_tower_trainer import executor
+from tfx_retrieval.components.two_tower_trainer import executor, overrides
 
 _STOCK_SPEC = standard_component_specs.TrainerSpec
 
@@ -22,9 +22,7 @@ class TwoTowerTrainerSpec(component_spec.ComponentSpec):
 
     PARAMETERS: ClassVar[dict[str, Any]] = {
         **_STOCK_SPEC.PARAMETERS,
-        executor.EPOCHS_KEY: component_spec.ExecutionParameter(type=int, optional=True),
-        executor.BATCH_SIZE_KEY: component_spec.ExecutionParameter(type=int, optional=True),
-        executor.LEARNING_RATE_KEY: component_spec.ExecutionParameter(type=float, optional=True),
+        **overrides.PARAMETERS,
     }
     INPUTS: ClassVar[dict[str, Any]] = {
         **_STOCK_SPEC.INPUTS,
@@ -96,14 +94,6 @@ class TwoTowerTrainer(base_component.BaseComponent):
         Raises:
             ValueError: An override is negative.
         """
-        overrides = {
-            executor.EPOCHS_KEY: epochs,
-            executor.BATCH_SIZE_KEY: batch_size,
-            executor.LEARNING_RATE_KEY: learning_rate,
-        }
-        for name, value in overrides.items():
-            if isinstance(value, int | float) and value < 0:
-                raise ValueError(f"{name} must be positive, or 0 to leave it, but got {value}.")
         spec = TwoTowerTrainerSpec(
             examples=examples,
             transform_graph=transform_graph,
@@ -114,7 +104,7 @@ class TwoTowerTrainer(base_component.BaseComponent):
             train_args=train_args or trainer_pb2.TrainArgs(),
             eval_args=eval_args or trainer_pb2.EvalArgs(),
             custom_config=json_utils.dumps(custom_config or {}),
-            **overrides,
+            **overrides.checked(epochs, batch_size, learning_rate),
             model=types.Channel(type=standard_artifacts.Model),
             model_run=types.Channel(type=standard_artifacts.ModelRun),
         )

@@ -17,14 +17,11 @@ from tfx.types import artifact_utils, standard_component_specs
 from tfx.utils import json_utils, path_utils
 
 from tfx_retrieval.components.config_codegen import packaging
+from tfx_retrieval.components.two_tower_trainer import overrides
 from tfx_retrieval.components.two_tower_trainer.line_logger import LineLogger
 
 MODULE_KEY = "module"
-EPOCHS_KEY = "epochs"
-BATCH_SIZE_KEY = "batch_size"
-LEARNING_RATE_KEY = "learning_rate"
 
-_OVERRIDES = {EPOCHS_KEY: int, BATCH_SIZE_KEY: int, LEARNING_RATE_KEY: float}
 _LOGGER = logging.getLogger("tfx_retrieval.two_tower_trainer")
 
 Artifacts = dict[str, list[types.Artifact]]
@@ -50,7 +47,7 @@ class Executor(tfx_executor.GenericExecutor):
         """
         module = packaging.read_module(artifact_utils.get_single_uri(input_dict[MODULE_KEY]))
         config_key = standard_component_specs.CUSTOM_CONFIG_KEY
-        custom_config = _custom_config(exec_properties)
+        custom_config = overrides.custom_config(exec_properties)
         # What run_fn prints, Keras' line for each epoch above all, is progress, not output.
         with contextlib.redirect_stdout(LineLogger(_LOGGER)):
             super().Do(
@@ -69,16 +66,3 @@ class Executor(tfx_executor.GenericExecutor):
                 f"run_fn of {module.name} ({module.source_uri}) wrote no SavedModel: expected "
                 f"saved_model.pb in {directory}, but got {sorted(fileio.listdir(directory))}"
             )
-
-
-def _custom_config(exec_properties: dict[str, Any]) -> dict[str, Any]:
-    """Returns `custom_config` with the overrides that are set."""
-    given = exec_properties.get(standard_component_specs.CUSTOM_CONFIG_KEY)
-    # Kubeflow Pipelines v2 hands JSON over as text, other runners as the value itself.
-    config = json_utils.loads(given) if isinstance(given, str) else given
-    overrides = {
-        name: convert(exec_properties[name])
-        for name, convert in _OVERRIDES.items()
-        if exec_properties.get(name)
-    }
-    return {**(config or {}), **overrides}

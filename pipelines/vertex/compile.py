@@ -81,6 +81,8 @@ def compile_pipeline(
     if not output.endswith(".json"):
         problems.append(Problem("output", repr(output), "a file that ends in .json"))
     identifiers = [component.id for component in made.components]
+    if not identifiers:
+        problems.append(Problem("pipeline", "no components", "at least one component"))
     images, found = _images(image, identifiers)
     problems += found
     for identifier, resource in (resources or {}).items():

@@ -61,6 +61,7 @@ def run_offline(
     on_task: Callable[[TaskEvent], None] | None = None,
     *,
     enable_caching: bool | None = None,
+    cloud_storage: str | None = None,
 ) -> OfflineResult:
     """Runs a compiled pipeline on this machine.
 
@@ -71,6 +72,8 @@ def run_offline(
         parameters: Values of the pipeline's parameters for this run.
         on_task: Called when a task starts and when it ends.
         enable_caching: Whether tasks may reuse earlier executions; None keeps what was compiled.
+        cloud_storage: Local folder that stands for Cloud Storage: in the parameters of tasks,
+            `gs://BUCKET/PATH` becomes `BUCKET/PATH` below it. None leaves such paths as they are.
 
     Returns:
         The outcome of each task.
@@ -90,7 +93,7 @@ def run_offline(
     fileio.makedirs(root)
     store = OfflineStore(os.path.join(root, "metadata.json"))
     folder = os.path.join(root, job.name, f"run-{store.new_run():04d}")
-    run = _Run(job, values, store, folder, enable_caching)
+    run = _Run(job, values, store, folder, enable_caching, cloud_storage)
     order, _ = topological_order(job.tasks)
     for number, name in enumerate(order, start=1):
         if on_task is not None:
@@ -112,6 +115,7 @@ class _Run:
     store: OfflineStore
     folder: str
     enable_caching: bool | None
+    cloud_storage: str | None
     results: dict[str, TaskResult] = dataclasses.field(default_factory=dict)
 
     def run_task(self, name: str) -> TaskResult:
@@ -175,7 +179,12 @@ class _Run:
                 values[key] = outputs[source["outputParameterKey"]]
             else:
                 values[key] = value["runtimeValue"]["constant"]
-        return values
+        return {key: self._stood_in(value) for key, value in values.items()}
+
+    def _stood_in(self, value: Any) -> Any:
+        if self.cloud_storage is None or not isinstance(value, str):
+            return value
+        return value.replace("gs://", os.path.join(os.path.abspath(self.cloud_storage), ""))
 
     def _executor_input(
         self, name: str, inputs: Mapping[str, tuple[ArtifactRecord, ...]]
@@ -218,7 +227,7 @@ class _Run:
         # TFX gives the URI twice, as a parameter too; only that one follows runtime parameters.
         uri = executor_input["inputs"]["parameterValues"].get("artifact_uri")
         if uri is None:
-            uri = importer["artifactUri"]["constant"]
+            uri = self._stood_in(importer["artifactUri"]["constant"])
         metadata = importer.get("metadata", {})
         known = self.store.find_imported(uri, importer["typeSchema"], metadata)
         if known is None or importer.get("reimport"):

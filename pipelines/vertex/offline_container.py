@@ -15,6 +15,7 @@ _PLACEHOLDER = re.compile(r"\{\{\$(?P<path>[^{}]*)\}\}")
 _STEP = re.compile(r"\.(?P<name>\w+)|\['(?P<key>[^']+)'\]")
 _ENTRY_POINT = ("-m", "tfx.orchestration.kubeflow.v2.container.kubeflow_v2_run_executor")
 _LOG_LINES = 30
+_LOG_LINE_LENGTH = 300
 
 
 class PlaceholderError(ValueError):
@@ -148,7 +149,15 @@ def run_container(
             _write(log_uri, log)
     if code:
         ending = f"was ended by signal {-code}" if code < 0 else f"ended with code {code}"
-        raise ContainerError(f"its command {ending}", "\n".join(log.splitlines()[-_LOG_LINES:]))
+        raise ContainerError(f"its command {ending}", _log_end(log))
+
+
+def _log_end(log: str) -> str:
+    # TFX logs whole configs in one line.
+    return "\n".join(
+        line if len(line) <= _LOG_LINE_LENGTH else f"{line[: _LOG_LINE_LENGTH - 3]}..."
+        for line in log.splitlines()[-_LOG_LINES:]
+    )
 
 
 def _write(uri: str, text: str) -> None:

@@ -25,13 +25,15 @@ def container(job, task):
     return job.executor_of(task)["container"]
 
 
-def test_equals_the_golden_file_byte_for_byte(probe_pipeline, tmp_path, image):
+def test_equals_the_golden_file_byte_for_byte(probe_pipeline, tmp_path, image, update_golden):
     result = compiled(probe_pipeline, tmp_path, image)
     text = pathlib.Path(result.path).read_text()
     # The versions of Python and TFX are the environment's, not the compiler's.
     document = json.loads(text)
     document["pipelineSpec"]["sdkVersion"] = "tfx"
     document["labels"] = {}
+    if update_golden:
+        GOLDEN.write_text(json.dumps(document, indent=2, sort_keys=True) + "\n")
     assert json.loads(GOLDEN.read_text()) == document
     again = compiled(probe_pipeline, tmp_path, image, "folder/again.json")
     assert pathlib.Path(again.path).read_text() == text
@@ -117,6 +119,17 @@ def test_reports_everything_wrong_at_once_and_writes_nothing(probe_pipeline, tmp
     ):
         assert part in text
     assert not (tmp_path / "out").exists()
+
+
+def test_an_empty_pipeline(tmp_path, image):
+    from tfx.orchestration import pipeline
+
+    with pytest.raises(InputError, match="at least one component, but got no components"):
+        compile_pipeline(
+            lambda: pipeline.Pipeline("p", "gs://some-bucket/root"),
+            str(tmp_path / "job.json"),
+            image,
+        )
 
 
 def test_a_local_root_must_be_allowed(probe_pipeline, tmp_path, image):

@@ -191,10 +191,9 @@ def test_a_warm_start_from_the_latest_blessed_model_compiles(tmp_path, image):
 
 
 def test_a_warm_start_whose_blessings_name_no_model_is_refused(tmp_path, image):
-    from tfx.dsl.components.base import base_executor, executor_spec
-
     class Evaluator(tfx_retrieval.RetrievalEvaluator):
-        EXECUTOR_SPEC = executor_spec.ExecutorClassSpec(base_executor.EmptyExecutor)
+        # Any executor that is no Evaluator's.
+        EXECUTOR_SPEC = tfx_retrieval.StatisticsGen.EXECUTOR_SPEC
 
     with pytest.raises(InputError, match="a search for blessed models in a pipeline none of whose"):
         compile_pipeline(lambda: warm_start(image, Evaluator), str(tmp_path / "job.json"), image)
