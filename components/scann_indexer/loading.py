@@ -6,6 +6,7 @@ import io
 import itertools
 import json
 import os
+import re
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
@@ -241,6 +242,7 @@ def encode_row(
             )
         elif value is not None:
             values = list(value) if isinstance(value, list | tuple | np.ndarray) else [value]
+            values = [_as_dtype(item, inputs[column].dtype) for item in values]
             expected, types = _EXPECTED[inputs[column].dtype]
             wrong = [item for item in values if not isinstance(item, types)]
             if wrong:
@@ -249,6 +251,18 @@ def encode_row(
                 features[column] = _feature(values, inputs[column].dtype)
     example = tf.train.Example(features=tf.train.Features(feature=features))
     return example.SerializeToString(deterministic=True), problems
+
+
+def _as_dtype(value: Any, dtype: tf.DType) -> Any:
+    """Returns an id in the type the model has it in: people see `17850` for both.
+
+    A value that cannot be meant so stays as it is.
+    """
+    if dtype == tf.int64 and isinstance(value, str) and re.fullmatch(r"-?\d{1,18}", value):
+        return int(value)
+    if dtype == tf.string and isinstance(value, int | np.integer) and not isinstance(value, bool):
+        return str(value)
+    return value
 
 
 def _feature(values: list[Any], dtype: tf.DType) -> tf.train.Feature:

@@ -678,7 +678,7 @@ ALLOWED = {
         [feature("city", vocabulary={"name": "places"})],
         [feature("made_in", vocabulary={"name": "places"})],
     ),
-    "a history without a timestamp, since the data may hold it": features(
+    "a history without a timestamp, which a run then asks for": features(
         [feature("earlier", "history")]
     ),
     "missing values": features(

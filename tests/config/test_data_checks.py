@@ -68,7 +68,6 @@ FITTING = [
     ({"type": "boolean"}, [0, 1, None]),
     (VECTOR, [[1.0, 2.0], None, [3.0, 4.0]]),
     (VECTOR, ["[1, 2]", "3.5 -1", None]),
-    ({"type": "history"}, [["x"], [], None]),
 ]
 
 
@@ -122,7 +121,6 @@ WRONG_TYPES = [
     ({"type": "text"}, [1, 2, 3], "a column of text"),
     ({"type": "boolean"}, [DAY, DAY, None], "a column of true and false"),
     (VECTOR, [1.0, 2.0, 3.0], "a column of lists of numbers"),
-    ({"type": "history"}, ["a", "b", "c"], "a column of lists of ids"),
 ]
 
 
@@ -155,11 +153,14 @@ def test_columns_that_are_not_there():
     assert problems[0].remedy == 'Did you mean "twon"?'
 
 
-def test_history_is_in_the_data_or_made_from_the_timestamp():
+def test_history_is_made_and_so_must_not_be_in_the_data():
     history = {"column": "earlier", "type": "history"}
-    with_time = pa.table({**GOOD, "t": [1, 2, 3]})
-    check_data(config_with(history, timestamp="t"), with_time, "d.csv")
-    check_data(config_with(history), pa.table({**GOOD, "earlier": [["x"], [], []]}), "d.csv")
+    config = config_with(history, timestamp="t")
+    rows = {**GOOD, "t": [1, 2, 3]}
+    check_data(config, pa.table(rows), "d.csv")
+    problem = only_problem(config, {**rows, "earlier": [["x"], [], []]})
+    assert problem.where == 'd.csv: column "earlier"'
+    assert problem.expected == "a history under a name that no column has"
     problem = only_problem(config_with(history), GOOD)
     assert problem.expected == "a timestamp to make the history from"
 

@@ -50,7 +50,7 @@ SHOP = {
             {"column": "look", "type": "vector", "vector": {"dimension": 2, "trainable": True}},
         ],
     },
-    "interaction": {"label": "liked", "weight": "worth"},
+    "interaction": {"timestamp": "when", "label": "liked", "weight": "worth"},
 }
 KINDS = {
     **dict.fromkeys(("user", "city", "origin", "code", "tags", "title"), str),

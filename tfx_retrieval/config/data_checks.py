@@ -75,8 +75,23 @@ def _table_problems(config: FeatureConfig, schema: pa.Schema, source: str) -> It
             received = f"{names.count(name)} columns of that name"
             yield Problem(_where(source, name), received, "one", "Rename all but one of them.")
     for name, column in columns.items():
-        if name not in names:
-            yield from _missing_column(config, column, names, source)
+        if column.type == FeatureType.history:
+            if name in names:
+                yield Problem(
+                    _where(source, name),
+                    "a column with the name of a history",
+                    "a history under a name that no column has",
+                    "The history is made from the interactions; rename it in the config.",
+                )
+            if not config.interaction.timestamp:
+                yield Problem(
+                    _where(source, name),
+                    "no timestamp column",
+                    "a timestamp to make the history from",
+                    "Name it in the config at $.interaction.timestamp.",
+                )
+        elif name not in names:
+            yield from _missing_column(column, names, source)
         elif names.count(name) == 1:
             expected = data_values.expected_type(column, schema.field(name).type)
             if expected:
@@ -86,19 +101,7 @@ def _table_problems(config: FeatureConfig, schema: pa.Schema, source: str) -> It
                 yield Problem(_where(source, name), received, expected, remedy)
 
 
-def _missing_column(
-    config: FeatureConfig, column: RawColumn, names: list[str], source: str
-) -> Iterator[Problem]:
-    """Yields the problem of a column that is not there, unless it can be made."""
-    if column.type == FeatureType.history:
-        if not config.interaction.timestamp:
-            yield Problem(
-                _where(source, column.name),
-                "no such column",
-                "a timestamp to make the history from",
-                "Name it in the config at $.interaction.timestamp.",
-            )
-        return
+def _missing_column(column: RawColumn, names: list[str], source: str) -> Iterator[Problem]:
     shown = listing((quote(name) for name in names), limit=30)
     yield Problem(
         _where(source, column.name),
@@ -112,7 +115,7 @@ def _value_problems(
     config: FeatureConfig, table: pa.Table, source: str, model_config: ModelConfig | None
 ) -> Iterator[Problem]:
     for name, column in raw_columns(config).items():
-        if table.schema.names.count(name) != 1:
+        if table.schema.names.count(name) != 1 or column.type == FeatureType.history:
             continue
         values = table.column(name)
         if data_values.expected_type(column, values.type):

@@ -71,7 +71,7 @@ _CONFIG = {
             },
         ],
     },
-    "interaction": {"label": "stars", "weight": "worth"},
+    "interaction": {"timestamp": "when", "label": "stars", "weight": "worth"},
 }
 
 _KINDS = {

@@ -109,7 +109,7 @@ def test_an_index_of_another_format(tmp_path, index_uri):
 
 
 def test_all_problems_of_a_call_are_reported(recommender):
-    queries = [{"user_id": 5, "userid": "ann"}, {"boost": "much", "user_id": ["ann", 3]}]
+    queries = [{"user_id": 0.5, "userid": "ann"}, {"boost": "much", "user_id": ["ann", True]}]
 
     with pytest.raises(InputError) as caught:
         recommender.recommend(queries, k=9, exclude=[[7], ["a"], []])
@@ -181,3 +181,17 @@ def test_integer_ids_are_excluded_whatever_they_are(tmp_path, index_candidates):
 
     assert rows == [[(-2, 2.0, None)], [(5, -1.0, None), (-2, -2.0, None), (-1, -3.0, None)]]
     assert pathlib.Path(uri, "Format-Serving", "assets.extra", "candidates.parquet").exists()
+
+
+def test_id_may_be_given_as_text_or_as_a_number():
+    inputs = {"user": tf.TensorSpec([None], tf.int64), "code": tf.TensorSpec([None], tf.string)}
+
+    given = {"user": "17850", "code": 17850}
+    serialized, problems = loading.encode_row(given, inputs, "query 0")
+
+    assert problems == []
+    example = tf.train.Example.FromString(serialized)
+    assert list(example.features.feature["user"].int64_list.value) == [17850]
+    assert list(example.features.feature["code"].bytes_list.value) == [b"17850"]
+    _, problems = loading.encode_row({"user": "17850A"}, inputs, "query 0")
+    assert [problem.received for problem in problems] == ["'17850A'"]

@@ -99,7 +99,7 @@ class JobBuilder:
             metadata, parameters = {}, {}
             os.makedirs(os.path.dirname(outputs["outputFile"]), exist_ok=True)
             for key in outputs["artifacts"]:
-                os.makedirs(outputs["artifacts"][key]["artifacts"][0]["uri"])
+                os.makedirs(outputs["artifacts"][key]["artifacts"][0]["uri"], exist_ok=True)
                 metadata[key] = {}
             """
         )

@@ -333,7 +333,7 @@ def test_plain_containers_get_placeholders_and_owe_no_output_file(job_builder, t
     container = job_builder.executors["Task_executor"]["container"]
     container["command"] = ["python", "-c"]
     container["args"] = [
-        "import pathlib, sys; p = pathlib.Path(sys.argv[1]); p.mkdir(parents=True); "
+        "import pathlib, sys; p = pathlib.Path(sys.argv[1]); p.mkdir(parents=True, exist_ok=True); "
         "(p / 'x').write_text(sys.argv[2])",
         "{{$.outputs.artifacts['model'].uri}}",
         "value {{$.inputs.parameters['p']}}",
@@ -360,7 +360,7 @@ def test_a_driver_runs_before_the_cache_is_asked(job_builder, tmp_path):
             "args": [
                 "import json, os, sys\n"
                 "outputs = json.loads(sys.argv[1])['outputs']\n"
-                "os.makedirs(os.path.dirname(outputs['outputFile']))\n"
+                "os.makedirs(os.path.dirname(outputs['outputFile']), exist_ok=True)\n"
                 "found = open(os.environ['SOURCE']).read()\n"
                 "model = {'metadata': {'span': 0.0}}\n"
                 "result = {'parameterValues': {'found': found},\n"
