@@ -94,14 +94,6 @@ _VARIANTS = {
         "candidate_tower": {"layers": [_dense(4, "linear", l2=0.1)]},
         "mixed_precision": True,
     },
-    "adamw": {
-        "model_type": "multitask",
-        "optimizer": {"adamw": {"weight_decay": 0.01}},
-        "ranking_loss": {"kind": "mse"},
-        "retrieval_loss": {"cross_batch_negatives": 8, "remove_accidental_hits": False},
-        "embedding_optimizer": {"sgd": {}},
-        "learning_rate_schedule": {"linear": {}, "warmup_steps": 1},
-    },
 }
 
 
@@ -163,7 +155,7 @@ _CANDIDATE = [feature["column"] for feature in shop.SHOP["candidate"]["features"
 @pytest.mark.parametrize("name", _VARIANTS)
 def test_trains_and_exports_all_signatures(trained, name):
     run = trained(name)
-    assert all(np.isfinite(run.history["loss"]))
+    assert all(np.isfinite(run.history["mean_loss"]))
     expected = {
         *("serving_default", "recommend_examples", "query_embedding", "embed_query_examples"),
         *("candidate_embedding", "embed_candidate_examples"),
@@ -195,7 +187,7 @@ def test_serving_equals_training(trained, shop_data, name):
         np.testing.assert_allclose(by_examples["embedding"], offline, rtol=1e-5, atol=1e-5)
 
 
-@pytest.mark.parametrize("name", ["ranking", "multitask", "adamw"])
+@pytest.mark.parametrize("name", ["ranking", "multitask"])
 def test_served_label_equals_the_models(trained, shop_data, name):
     run = trained(name)
     features = _probe_features(shop_data)

@@ -18,6 +18,7 @@ from tfx.utils import name_utils
 
 from tfx_retrieval import config
 from tfx_retrieval.pipelines import retrieval
+from tfx_retrieval.pipelines.retrieval import RESOLVER_ID
 from tfx_retrieval.pipelines.vertex import offline
 from tfx_retrieval.pipelines.vertex.compile import compile_pipeline
 from tfx_retrieval.pipelines.vertex.custom_training import CustomJobExecutor
@@ -27,7 +28,7 @@ from tfx_retrieval.pipelines.vertex.presets import custom_job_spec, training_cus
 
 @pytest.fixture(scope="module")
 def compiled(finished_run, tmp_path_factory, image):
-    """The pipeline with a ScaNN index."""
+    """The pipeline with a ScaNN index and a warm start."""
     folder = tmp_path_factory.mktemp("compiled")
     features = config.read_feature_config(finished_run.job.features)
     model = config.read_model_config(finished_run.job.model)
@@ -52,6 +53,7 @@ def compiled(finished_run, tmp_path_factory, image):
             features,
             model,
             serving_model_dir="gs://some-bucket/serving",
+            warm_start=True,
             overrides=retrieval.TrainingOverrides(**parameters),
         )
 
@@ -74,8 +76,10 @@ def root(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def run(compiled, root, parameters):
-    def call():
-        return offline.run_offline(compiled, root, parameters, cloud_storage=f"{root}/cloud")
+    def call(**changes):
+        return offline.run_offline(
+            compiled, root, {**parameters, **changes}, cloud_storage=f"{root}/cloud"
+        )
 
     return call
 
@@ -92,7 +96,7 @@ def read_json(artifact, name):
 @pytest.mark.slow
 def test_every_task_succeeds_and_a_blessed_index_is_pushed(result, root):
     assert {task.state for task in result.tasks.values()} == {"succeeded"}
-    assert len(result.tasks) == 10
+    assert len(result.tasks) == 12
     artifacts = result.artifacts
     assert artifacts["RetrievalEvaluator", "blessing"].metadata["blessed"] == 1.0
     # The name by which a resolver finds the model, which TFX writes for Evaluators only.
@@ -121,10 +125,22 @@ def test_results_equal_those_of_the_local_runner(result, finished_run):
 
 
 @pytest.mark.slow
-def test_a_second_run_only_looks_for_new_files(result, run):
-    second = run()
-    assert {task.state for task in second.tasks.values()} == {"cached"}
-    assert second.artifacts == result.artifacts
+def test_a_second_run_starts_from_the_model_that_the_first_blessed(result, run):
+    second = run(epochs=1)
+    assert (
+        second.artifacts[f"{RESOLVER_ID}-model-resolver", "model"]
+        == (result.artifacts["TwoTowerTrainer", "model"])
+    )
+    again = {"TwoTowerTrainer", "RetrievalEvaluator", "ScaNNIndexer", "Pusher"}
+    resolvers = {f"{RESOLVER_ID}-model-resolver", f"{RESOLVER_ID}-model-blessing-resolver"}
+    assert {name for name, task in second.tasks.items() if task.state == "succeeded"} == (
+        again | resolvers
+    )
+    assert {task.state for name, task in second.tasks.items() if name not in again | resolvers} == {
+        "cached"
+    }
+    metrics = read_json(second.artifacts["RetrievalEvaluator", "evaluation"], "metrics.json")
+    assert metrics["baseline_model"]
 
 
 @pytest.mark.slow
