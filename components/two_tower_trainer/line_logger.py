@@ -1,13 +1,23 @@
-"""Turns what a function prints into log records."""
+"""Turns what a training function prints into log records."""
 
 from __future__ import annotations
 
 import io
 import logging
+import re
+
+_EPOCH = re.compile(r"Epoch (\d+/\d+)")
+# What Keras prints at the end of an epoch with verbose=2.
+_KERAS_LINE = re.compile(r"\d+/\d+ - (\d+)s - (.+?)( - \d+m?s/epoch.*)?")
+# Sums that Keras and TensorFlow Recommenders print beside the mean; they say less.
+_LEFT_OUT = re.compile(r"(val_)?(total_|regularization_)?loss: ")
 
 
 class LineLogger(io.TextIOBase):
-    """A text stream that logs each line that is written to it."""
+    """A text stream that logs each line that is written to it.
+
+    The two lines that Keras prints for an epoch become one, with the means alone.
+    """
 
     def __init__(self, logger: logging.Logger):
         """Starts with an empty line.
@@ -17,6 +27,7 @@ class LineLogger(io.TextIOBase):
         """
         self._logger = logger
         self._rest = ""
+        self._epoch = ""
 
     def writable(self) -> bool:
         """Returns True."""
@@ -33,6 +44,17 @@ class LineLogger(io.TextIOBase):
         """
         *lines, self._rest = (self._rest + text).split("\n")
         for line in lines:
-            if line.strip():
-                self._logger.info("%s", line.strip())
+            self._log(line.strip())
         return len(text)
+
+    def _log(self, line: str) -> None:
+        epoch = _EPOCH.fullmatch(line)
+        keras = _KERAS_LINE.fullmatch(line)
+        if epoch:
+            self._epoch = epoch[1]
+        elif keras:
+            metrics = [part for part in keras[2].split(" - ") if not _LEFT_OUT.match(part)]
+            shown = ", ".join(part.replace(":", "") for part in metrics) or keras[2]
+            self._logger.info("epoch %s: %s, %s s", self._epoch or "1/1", shown, keras[1])
+        elif line:
+            self._logger.info("%s", line)
