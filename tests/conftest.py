@@ -5,6 +5,8 @@ import sys
 
 import pytest
 
+import tfx_retrieval  # noqa: F401  Chooses Keras 2 before any test imports TensorFlow.
+
 # Tests share the modules of tests/support as `support.<name>`.
 sys.path.insert(0, str(pathlib.Path(__file__).parent))
 

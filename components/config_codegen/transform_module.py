@@ -18,7 +18,6 @@ from tfx_retrieval.components.config_codegen.source import (
 )
 from tfx_retrieval.proto import feature_config_pb2
 
-_Feature = feature_config_pb2.Feature
 _Type = feature_config_pb2.FeatureType
 _Unit = feature_config_pb2.TimeUnit
 _Normalize = feature_config_pb2.Normalize
@@ -97,7 +96,7 @@ class _TransformWriter:
         interaction = self._interaction_block()
         return [*blocks, interaction] if interaction else blocks
 
-    def _feature_block(self, feature: _Feature) -> list[str]:
+    def _feature_block(self, feature: feature_config_pb2.Feature) -> list[str]:
         type_name = _Type.Value.Name(feature.type)
         sides = " and ".join(_sides_of(self._config, feature.column))
         lines = [f"    # {sides}: {literal(feature.column)}, {type_name}."]
@@ -112,7 +111,7 @@ class _TransformWriter:
         }[feature.type]
         return lines + write(feature)
 
-    def _categorical(self, feature: _Feature) -> list[str]:
+    def _categorical(self, feature: feature_config_pb2.Feature) -> list[str]:
         lines = self._load(feature)
         variable = self._variables[feature.column]
         lookup: Expression
@@ -127,7 +126,9 @@ class _TransformWriter:
             lookup = self._helper("_padded", variable, lookup)
         return [*lines, _output(feature.column, lookup)]
 
-    def _vocabulary_lookup(self, feature: _Feature, variable: str) -> tuple[list[str], Call]:
+    def _vocabulary_lookup(
+        self, feature: feature_config_pb2.Feature, variable: str
+    ) -> tuple[list[str], Call]:
         vocabulary = feature.vocabulary
         file_name = self._vocabularies[feature.column]
         limits: dict[str, Expression] = {}
@@ -165,7 +166,7 @@ class _TransformWriter:
         )
         return lines, lookup
 
-    def _number(self, feature: _Feature) -> list[str]:
+    def _number(self, feature: feature_config_pb2.Feature) -> list[str]:
         lines = self._load(feature)
         if feature.HasField("normalize"):
             number = self._variables[feature.column]
@@ -173,7 +174,7 @@ class _TransformWriter:
             lines += [*clipped, self._normalized(feature, number)]
         return lines + self._bucketized(feature)
 
-    def _temporal(self, feature: _Feature) -> list[str]:
+    def _temporal(self, feature: feature_config_pb2.Feature) -> list[str]:
         lines = self._load(feature)
         variable = self._variables[feature.column]
         if feature.HasField("normalize"):
@@ -184,7 +185,7 @@ class _TransformWriter:
             lines += self._cyclical(feature, variable)
         return lines
 
-    def _normalized(self, feature: _Feature, number: Expression) -> str:
+    def _normalized(self, feature: feature_config_pb2.Feature, number: Expression) -> str:
         scale = {
             _Normalize.z_score: "_z_score",
             _Normalize.min_max: "_min_max",
@@ -192,20 +193,22 @@ class _TransformWriter:
         }[feature.normalize.method]
         return _output(naming.norm(feature.column), self._helper(scale, number))
 
-    def _bucketized(self, feature: _Feature) -> list[str]:
+    def _bucketized(self, feature: feature_config_pb2.Feature) -> list[str]:
         if not feature.HasField("bucketize"):
             return []
         bucket = self._bucket(feature, feature.bucketize.buckets)
         return [_output(naming.bucket(feature.column), bucket)]
 
-    def _bucket(self, feature: _Feature, buckets: int) -> Call:
+    def _bucket(self, feature: feature_config_pb2.Feature, buckets: int) -> Call:
         """Returns the quantile bucket of a numeric or temporal column."""
         number: Expression = self._variables[feature.column]
         if feature.type == _Type.temporal:
             number = self._helper("_time_as_number", number)
         return self._helper("_bucketize", number, str(buckets))
 
-    def _clipped_and_logged(self, normalize: _Normalize, number: str) -> tuple[list[str], str]:
+    def _clipped_and_logged(
+        self, normalize: feature_config_pb2.Normalize, number: str
+    ) -> tuple[list[str], str]:
         lines, scaled = [], number + naming.SCALED_SUFFIX
         if normalize.HasField("clip_min"):
             low = literal(normalize.clip_min)
@@ -220,7 +223,7 @@ class _TransformWriter:
             number = scaled
         return lines, number
 
-    def _cyclical(self, feature: _Feature, variable: str) -> list[str]:
+    def _cyclical(self, feature: feature_config_pb2.Feature, variable: str) -> list[str]:
         cycles = feature.cyclical.cycles
         lines = []
         if _CALENDAR_CYCLES.intersection(cycles):
@@ -233,7 +236,7 @@ class _TransformWriter:
             lines.append(statement(call("outputs.update", waves)))
         return lines
 
-    def _text(self, feature: _Feature) -> list[str]:
+    def _text(self, feature: feature_config_pb2.Feature) -> list[str]:
         options = feature.tokens
         variable = self._variables[feature.column] + naming.TOKENS_SUFFIX
         self.helpers.add("_strings")
@@ -259,18 +262,18 @@ class _TransformWriter:
             _output(naming.tokens(feature.column), self._helper("_padded", variable, lookup)),
         ]
 
-    def _boolean(self, feature: _Feature) -> list[str]:
+    def _boolean(self, feature: feature_config_pb2.Feature) -> list[str]:
         fill = literal(bool(feature.missing_value.bool_value))
         column = f"inputs[{literal(feature.column)}]"
         return [_output(feature.column, self._helper("_booleans", column, fill))]
 
-    def _vector(self, feature: _Feature) -> list[str]:
+    def _vector(self, feature: feature_config_pb2.Feature) -> list[str]:
         column = f"inputs[{literal(feature.column)}]"
         size = str(feature.vector.dimension)
         vectors = self._helper("_vectors", column, size, *_fill(feature))
         return [_output(feature.column, vectors)]
 
-    def _history(self, feature: _Feature) -> list[str]:
+    def _history(self, feature: feature_config_pb2.Feature) -> list[str]:
         candidate = self._features[self._config.candidate.id]
         variable = self._variables[feature.column]
         length = str(feature.history.max_length)
@@ -325,7 +328,7 @@ class _TransformWriter:
         hashed = call("tft.hash_strings", joined, str(cross.hash_buckets))
         return [*lines, _output(naming.cross(cross.columns), hashed)]
 
-    def _cross_member(self, feature: _Feature, buckets: int) -> Expression:
+    def _cross_member(self, feature: feature_config_pb2.Feature, buckets: int) -> Expression:
         if feature.type == _Type.categorical:
             return self._variables[feature.column]
         if feature.type == _Type.boolean:
@@ -347,7 +350,7 @@ class _TransformWriter:
                 lines.append(_output(name(column), value))
         return lines
 
-    def _load(self, feature: _Feature) -> list[str]:
+    def _load(self, feature: feature_config_pb2.Feature) -> list[str]:
         """Returns the statement that reads a column into its variable, once."""
         if (feature.column, "loaded") in self._loaded:
             return []
@@ -386,7 +389,7 @@ def _output(name: str, value: Expression) -> str:
     return assign(f"outputs[{literal(name)}]", value)
 
 
-def _fill(feature: _Feature) -> list[Expression]:
+def _fill(feature: feature_config_pb2.Feature) -> list[Expression]:
     """Returns the argument that stands in for a missing value, if the config names one."""
     if not feature.HasField("missing_value"):
         return []
@@ -403,7 +406,7 @@ def _fill(feature: _Feature) -> list[Expression]:
     return [literal(float(value.number_value))]
 
 
-def _fill_list(feature: _Feature) -> list[Expression]:
+def _fill_list(feature: feature_config_pb2.Feature) -> list[Expression]:
     """Returns the texts that stand in for a missing list, if the config names any."""
     return [_text_literal(value) for value in feature.missing_value.list_value.values]
 
@@ -439,15 +442,17 @@ def _all_columns(config: feature_config_pb2.FeatureConfig) -> Iterable[str]:
     yield config.candidate.id
 
 
-def _features_by_column(config: feature_config_pb2.FeatureConfig) -> Mapping[str, _Feature]:
+def _features_by_column(
+    config: feature_config_pb2.FeatureConfig,
+) -> Mapping[str, feature_config_pb2.Feature]:
     """Returns one feature a column, with the transforms of both sides if both use it.
 
     The config's checks have made sure that the transforms both sides have are the same.
     """
-    features: dict[str, _Feature] = {}
+    features: dict[str, feature_config_pb2.Feature] = {}
     for side in (config.query, config.candidate):
         for feature in side.features:
-            merged = features.setdefault(feature.column, _Feature())
+            merged = features.setdefault(feature.column, feature_config_pb2.Feature())
             for field, value in feature.ListFields():
                 if field.message_type is None:
                     setattr(merged, field.name, value)
@@ -457,7 +462,7 @@ def _features_by_column(config: feature_config_pb2.FeatureConfig) -> Mapping[str
     if candidate_id not in features:
         # The loss needs an index of the candidate id even where no tower reads it.
         vocabulary = feature_config_pb2.Vocabulary(oov_buckets=1)
-        features[candidate_id] = _Feature(
+        features[candidate_id] = feature_config_pb2.Feature(
             column=candidate_id, type=_Type.categorical, vocabulary=vocabulary
         )
     return features

@@ -72,6 +72,7 @@ class Executor(base_executor.BaseExecutor):
         index.set_int_custom_property("candidates", len(built.catalogue.ids))
         blessing = artifact_utils.get_single_instance(output_dict["blessing"])
         _write_blessing(blessing, index.uri, report["blessed"])
+        _name_model(blessing, input_dict.get("model_blessing"))
 
 
 def _model_blessed(blessings: list[types.Artifact] | None) -> bool | None:
@@ -84,11 +85,28 @@ def _model_blessed(blessings: list[types.Artifact] | None) -> bool | None:
 def _write_blessing(blessing: types.Artifact, index_uri: str, blessed: bool) -> None:
     """Marks the index as blessed or not, as Pusher and Cond read it.
 
-    There is no `current_model_id`: LatestBlessedModelStrategy would then take this index, which is
-    a Model too, for the latest blessed model, and no model can be compared with an index.
+    `current_model_id` is not the index's own: LatestBlessedModelStrategy would then take this
+    index, which is a Model too, for the latest blessed model, and no model can be compared with an
+    index; see `_name_model`.
     """
     io_utils.write_string_file(
         os.path.join(blessing.uri, "BLESSED" if blessed else "NOT_BLESSED"), ""
     )
     blessing.set_string_custom_property("current_model", index_uri)
     blessing.set_int_custom_property("blessed", int(blessed))
+
+
+def _name_model(blessing: types.Artifact, model_blessings: list[types.Artifact] | None) -> None:
+    """Copies the id of the trained model from its blessing.
+
+    Vertex AI's resolver takes the latest blessing of any task for the name of the latest blessed
+    model, so this one has to name the model that the index was made of. The id is an integer
+    locally and a resource name on Vertex AI.
+    """
+    for model_blessing in model_blessings or ():
+        name = model_blessing.get_string_custom_property("current_model_id")
+        number = model_blessing.get_int_custom_property("current_model_id")
+        if name:
+            blessing.set_string_custom_property("current_model_id", name)
+        elif number:
+            blessing.set_int_custom_property("current_model_id", number)

@@ -51,13 +51,18 @@ _REMOTE_FLAGS = ("--temp_location", "--staging_location")
 
 
 def lint(
-    job: PipelineJob, *, allow_local_root: bool = False, check_imports: bool = True
+    job: PipelineJob,
+    *,
+    allow_local_root: bool = False,
+    check_root: bool = True,
+    check_imports: bool = True,
 ) -> list[Problem]:
     """Checks a compiled pipeline.
 
     Args:
         job: The pipeline job.
         allow_local_root: Whether the pipeline root, and with it parameters, may be local paths.
+        check_root: Whether to look at the compiled pipeline root; of no use if a run gets another.
         check_imports: Whether to import executors and artifact types; imports TFX and so costs
             seconds. Without it those classes are not checked.
 
@@ -70,7 +75,7 @@ def lint(
         return problems
     rules = list(_RULES)
     if not allow_local_root:
-        rules += [_root, _local_paths]
+        rules += [_root, _local_paths] if check_root else [_local_paths]
     if check_imports:
         rules += [lint_imports.executor_classes, lint_imports.artifact_types]
         rules += [lint_imports.blessing_producers]

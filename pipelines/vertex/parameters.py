@@ -34,7 +34,7 @@ class RunParameter:
 RUN_PARAMETERS: Mapping[str, RunParameter] = {
     parameter.name: parameter
     for parameter in (
-        RunParameter("data", str, "Folder or file with the interaction table."),
+        RunParameter("data", str, "Folder with the interaction table."),
         RunParameter("epochs", int, "Passes over the training examples."),
         RunParameter("batch_size", int, "Examples in a training batch, over all replicas."),
         RunParameter("learning_rate", float, "Learning rate of the optimiser."),

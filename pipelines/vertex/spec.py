@@ -72,6 +72,11 @@ class PipelineJob:
         definitions = self.spec.get("root", {}).get("inputDefinitions", {})
         return definitions.get("parameters", {})
 
+    def with_parameters(self, values: Mapping[str, Any]) -> PipelineJob:
+        """Returns the same job with these values of its parameters."""
+        config = {**self.document.get("runtimeConfig", {}), "parameterValues": dict(values)}
+        return PipelineJob(self.source, {**self.document, "runtimeConfig": config})
+
     def component_of(self, task: str) -> Mapping[str, Any]:
         """Returns the component definition of a task."""
         return self.components[self.tasks[task]["componentRef"]["name"]]

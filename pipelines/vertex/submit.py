@@ -232,8 +232,14 @@ def _pipeline_job(
 ) -> tuple[PipelineJob, aiplatform.PipelineJob, SubmitOptions]:
     job = load_job(spec_path)
     options = with_environment(options)
-    names.raise_problems(option_problems(job, options))
-    values = resolve_parameters(job, options.parameters)
+    problems: list[Problem] = []
+    values: dict[str, Any] = {}
+    try:
+        values = resolve_parameters(job, options.parameters)
+        job = job.with_parameters(values)
+    except InputError as error:
+        problems += error.problems
+    names.raise_problems([*problems, *option_problems(job, options)])
     credentials = connection.credentials
     if credentials is None:
         credentials, options = _default_credentials(options)

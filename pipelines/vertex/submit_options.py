@@ -116,7 +116,7 @@ def option_problems(job: PipelineJob, options: SubmitOptions) -> list[Problem]:
     Returns:
         The problems.
     """
-    problems = lint(job, allow_local_root=options.pipeline_root is not None, check_imports=False)
+    problems = lint(job, check_root=options.pipeline_root is None, check_imports=False)
     problems += names.project_problems(options.project)
     problems += names.region_problems(options.region)
     if options.region is None:

@@ -18,10 +18,10 @@ os.environ.setdefault("TF_USE_LEGACY_KERAS", "1")
 import numpy as np
 import tensorflow as tf
 import tensorflow_transform as tft
-from tensorflow_metadata.proto.v0 import schema_pb2
-
 from support.example_files import write_records
 from support.models import Row, encode_example
+from tensorflow_metadata.proto.v0 import schema_pb2
+
 from tfx_retrieval.components.config_codegen import (
     generate_trainer_module,
     generate_transform_module,

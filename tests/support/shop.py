@@ -10,7 +10,6 @@ import types
 from typing import Any
 
 import tensorflow as tf
-
 from support import generated_modules
 
 _FIRST_EAN = 4_006_381_333_000  # Ids that do not fit into 32 bits.

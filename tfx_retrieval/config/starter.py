@@ -29,17 +29,21 @@ def default_model_config(rows: int | None = None) -> dict[str, Any]:
     batch_size = 1024
     while rows is not None and batch_size > 16 and batch_size * 10 > rows:
         batch_size //= 2
+    # Did well on MovieLens-100K under three protocols and on Online Retail alike: id embeddings
+    # learned past the layers, a falling learning rate, and a penalty on long embeddings.
     return {
         "version": 1,
         "name": "two-tower",
         "model_type": "retrieval",
-        "query_tower": {"layers": [{"dense": {"units": 64}}]},
-        "candidate_tower": {"layers": [{"dense": {"units": 64}}]},
-        "output_embedding_dim": 32,
-        "optimizer": {"adagrad": {}},
-        "learning_rate": 0.1,
+        "output_embedding_dim": 128,
+        "optimizer": {"adam": {}},
+        "learning_rate": 0.001,
+        "embedding_optimizer": {"adagrad": {}},
+        "embedding_learning_rate": 0.1,
+        "learning_rate_schedule": {"linear": {}},
+        "embedding_l2": 0.05,
         "batch_size": batch_size,
-        "epochs": 5,
+        "epochs": 12,
         "retrieval": {"algorithm": "auto", "top_k": 100},
     }
 

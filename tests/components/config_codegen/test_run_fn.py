@@ -4,6 +4,7 @@ import json
 import pathlib
 import subprocess
 import sys
+import types
 
 import numpy as np
 import pytest
@@ -83,7 +84,7 @@ def module(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def first(module, transformed, tmp_path_factory):
-    """A model of one epoch of four steps."""
+    """A model of one epoch."""
     return shop.train(module, transformed, tmp_path_factory.mktemp("run"))
 
 
@@ -95,14 +96,12 @@ def _weights(run):
 
 def test_epochs_of_the_config(first):
     assert len(first.history["mean_loss"]) == 1
-    assert first.model.optimizer.iterations.numpy() == 4
     assert float(first.model.optimizer.learning_rate) == pytest.approx(0.05)
 
 
 def test_custom_config_changes_the_options(module):
     arguments = {"custom_config": {"epochs": 3, "batch_size": 16, "other": 1}}
     assert _options(module, **arguments) == {"epochs": 3, "batch_size": 16, "learning_rate": 0.05}
-    assert _options(module, custom_config={"epochs": 0})["epochs"] == 1
 
 
 def test_hyperparameters_of_a_tuner_come_last(module):
@@ -113,8 +112,6 @@ def test_hyperparameters_of_a_tuner_come_last(module):
 
 
 def _options(module, **arguments):
-    import types
-
     given = {"custom_config": None, "hyperparameters": None, **arguments}
     return module.training_options(types.SimpleNamespace(**given))
 
@@ -155,10 +152,13 @@ def test_warm_start_keeps_the_rows_of_known_terms(module, transformed, first, tm
             terms = extended.vocabulary(tables[layer])
             assert len(terms) > len(old_terms)
             for row, term in enumerate(terms):
-                same = (weight[row] == before[name][old_terms.index(term)]).all() if (
-                    term in old_terms
-                ) else (weight[row] != before[name]).any(axis=1).all() or layer == "candidate_bias"
-                assert same, (name, term)
+                if term in old_terms:
+                    expected = before[name][old_terms.index(term)]
+                    np.testing.assert_array_equal(weight[row], expected, err_msg=f"{name} {term}")
+                elif layer == "candidate_bias":
+                    assert weight[row] == pytest.approx(0, abs=1e-20)
+                else:
+                    assert not (weight[row] == before[name][: len(old_terms)]).all(axis=1).any()
             # The out-of-vocabulary row stands behind the terms.
             np.testing.assert_array_equal(weight[len(terms)], before[name][len(old_terms)])
         elif "moving" not in name and "queue" not in name:
@@ -173,7 +173,7 @@ def test_warm_start_names_what_does_not_fit(module, transformed, first, tmp_path
         transformed, tmp_path, base_model=str(first.directory / "serving")
     )
     with pytest.raises(
-        ValueError, match=r"dense_1/kernel:0 has shape \(6, 5\), but \(6, 3\) in .*/serving"
+        ValueError, match=r"dense_1/kernel:0 has shape \(32, 5\), but \(32, 3\) in .*/serving"
     ):
         other.run_fn(arguments)
 
@@ -204,48 +204,46 @@ print(json.dumps([value.numpy().tolist() for value in table.values]))
 """
 
 
-@pytest.mark.parametrize(
-    "changes",
-    [
-        {"early_stopping": {}},
-        {
-            "model_type": "multitask",
-            "retrieval_loss": {"uniform_negatives": 3, "hard_negatives": 2},
-            "embedding_optimizer": {"adam": {}},
-            "learning_rate_schedule": {"cosine": {}},
+@pytest.mark.slow
+def test_two_devices_train_and_save_one_model(tmp_path):
+    """Every option whose state or sums could differ between replicas, in one model."""
+    config = {**_CONFIG, "interaction": {"timestamp": "when", "label": "stars"}}
+    model = {
+        **_MODEL,
+        "model_type": "multitask",
+        "retrieval_loss": {
+            "cross_batch_negatives": 4,
+            "uniform_negatives": 3,
+            "hard_negatives": 2,
         },
-    ],
-    ids=["cross-batch", "multitask"],
-)
-def test_two_devices_train_and_save_one_model(transformed, tmp_path, changes):
-    config = {**_CONFIG, "interaction": {"timestamp": "when"}}
-    label_free = transformed
-    if "model_type" in changes:
-        config["interaction"] = {"timestamp": "when", "label": "stars"}
-        rows = [{**row, "stars": 1.0} for row in _rows(4, 5)]
-        label_free = generated_modules.transform(
-            config,
-            generated_modules.schema({**_KINDS, "stars": float}),
-            tmp_path / "labelled",
-            train=rows,
-            eval=rows[:8],
-        )
+        "embedding_optimizer": {"adam": {}},
+        "learning_rate_schedule": {"cosine": {}},
+        "early_stopping": {},
+        "query_bias": True,
+    }
+    rows = [{**row, "stars": 1.0} for row in _rows(4, 5)]
+    transformed = generated_modules.transform(
+        config,
+        generated_modules.schema({**_KINDS, "stars": float}),
+        tmp_path / "data",
+        train=rows,
+        eval=rows[:8],
+    )
     source = tmp_path / "source"
-    features = parse_feature_config(json.dumps(config))
-    generated_modules.trainer(features, {**_MODEL, **changes}, source)
+    generated_modules.trainer(parse_feature_config(json.dumps(config)), model, source)
     arguments = [pathlib.Path(__file__).parents[2], source / "trainer.py", tmp_path / "out"]
     found = subprocess.run(
-        [sys.executable, "-c", _TWO_DEVICES, *map(str, arguments), str(label_free.directory)],
+        [sys.executable, "-c", _TWO_DEVICES, *map(str, arguments), str(transformed.directory)],
         capture_output=True,
         text=True,
         check=False,
     )
     assert found.returncode == 0, found.stderr[-3000:]
-    replicas = np.array(json.loads(found.stdout.splitlines()[-1]))
+    replicas = np.array(json.loads(found.stdout.splitlines()[-1]), np.float32)
     np.testing.assert_array_equal(replicas[0], replicas[1])
     saved = tf.saved_model.load(str(tmp_path / "out" / "serving"))
     weights = {weight.name: weight.numpy() for weight in saved.weights}
     np.testing.assert_array_equal(
-        weights["query_tower/user_embedding/embeddings:0"], replicas[0].astype(np.float32)
+        weights["query_tower/user_embedding/embeddings:0"], replicas[0]
     )
     assert (tmp_path / "out" / "run" / "history.json").exists()

@@ -2,6 +2,8 @@
 
 import pytest
 
+import tfx_retrieval  # noqa: F401 - Chooses Keras 2 before a test module imports TFX.
+
 
 @pytest.fixture(scope="session")
 def groups_transformed(tmp_path_factory):

@@ -86,6 +86,7 @@ COMPONENTS = {
         module=stock(tfx_retrieval.ModuleFile, "module"),
     ),
     "TwoTowerTrainer": trainer,
+    "TwoTowerTuner": lambda stock, image: tfx_retrieval.TwoTowerTuner(**stock.trainer_inputs()),
     "CustomJobTrainer": lambda stock, image: CustomJobTrainer(
         project="some-project",
         region="europe-west4",

@@ -200,6 +200,27 @@ def test_takes_project_and_region_from_the_environment(path, server, connection,
     assert "serviceAccount" not in body
 
 
+def test_another_pipeline_root_takes_the_place_of_a_local_one(
+    path, job_builder, server, connection, tmp_path
+):
+    job_builder.document["runtimeConfig"]["gcsOutputDirectory"] = str(tmp_path)
+    path = job_builder.write(path)
+    with pytest.raises(InputError, match="pipeline root\n  expected a Cloud Storage folder"):
+        submit(path, options(), connection)
+    submit(path, options(pipeline_root="gs://some-bucket/root"), connection)
+    assert server.posted()[2]["runtimeConfig"]["gcsOutputDirectory"] == "gs://some-bucket/root"
+
+
+def test_a_local_path_is_refused_whatever_the_pipeline_root(path, server, connection):
+    with pytest.raises(InputError, match="a path that every container can read"):
+        submit(
+            path,
+            options(pipeline_root="gs://some-bucket/root", parameters={"data": "/data/rows"}),
+            connection,
+        )
+    assert server.requests == []
+
+
 def test_reports_each_change_of_a_task(path, server, connection):
     server.states = [
         ("RUNNING", [("light-1", "RUNNING", {}), ("Make", "RUNNING", {})]),

@@ -42,6 +42,11 @@ def _job_options(output_default: str | None) -> Callable[[Any], Any]:
             show_default=True,
             help="How rows are divided between training and evaluation.",
         ),
+        click.option(
+            "--warm-start",
+            is_flag=True,
+            help="Start from the latest blessed model of the run folder.",
+        ),
         *_override_options(),
     ]
     return lambda command: _apply(options, command)
@@ -143,6 +148,7 @@ def _run(
     learning_rate: float | None,
     runner: str,
     sample_rows: int | None = None,
+    warm_start: bool = False,
 ) -> None:
     feature_config, model_config = inputs.read_pair(features, model)
     if "://" not in data:
@@ -165,6 +171,7 @@ def _run(
             batch_size=batch_size,
             learning_rate=learning_rate,
             sample_rows=sample_rows,
+            warm_start=warm_start,
             on_progress=shown.on_progress,
         )
     reports.print_metrics(run_directory.RunDirectory(output).metrics())
