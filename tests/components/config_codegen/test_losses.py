@@ -101,9 +101,7 @@ def _softmax_losses(
         others = [
             score
             for column, score in enumerate(row_scores)
-            if column != row
-            and ids[column] >= 0
-            and not (remove_hits and ids[column] == ids[row])
+            if column != row and ids[column] >= 0 and not (remove_hits and ids[column] == ids[row])
         ]
         if hard is not None:
             others = sorted(others, reverse=True)[:hard]
@@ -240,8 +238,10 @@ def _huber(error):
         ("huber", lambda scores: _huber(scores - _LABELS)),
         (
             "binary_crossentropy",
-            lambda scores: -_LABELS * np.log(1 / (1 + np.exp(-scores)))
-            - (1 - _LABELS) * np.log(1 - 1 / (1 + np.exp(-scores))),
+            lambda scores: (
+                -_LABELS * np.log(1 / (1 + np.exp(-scores)))
+                - (1 - _LABELS) * np.log(1 - 1 / (1 + np.exp(-scores)))
+            ),
         ),
     ],
 )

@@ -15,7 +15,9 @@ _SUFFIXES = ("", "_scaled", "_calendar", "_tokens", "_vocabulary", "_bucket", "_
 _STEMS = ("a", "A", "a b", "inputs", "tf", "class", "x", "価格", "1st", "")
 _COLUMNS = st.one_of(
     st.text(min_size=1, max_size=6),
-    st.builds(lambda stem, suffix: stem + suffix, st.sampled_from(_STEMS), st.sampled_from(_SUFFIXES)),
+    st.builds(
+        lambda stem, suffix: stem + suffix, st.sampled_from(_STEMS), st.sampled_from(_SUFFIXES)
+    ),
 )
 
 

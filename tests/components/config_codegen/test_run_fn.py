@@ -89,9 +89,7 @@ def first(module, transformed, tmp_path_factory):
 
 
 def _weights(run):
-    return {
-        name: weight.numpy() for name, weight in run.module.trained_weights(run.model).items()
-    }
+    return {name: weight.numpy() for name, weight in run.module.trained_weights(run.model).items()}
 
 
 def test_epochs_of_the_config(first):
@@ -243,7 +241,5 @@ def test_two_devices_train_and_save_one_model(tmp_path):
     np.testing.assert_array_equal(replicas[0], replicas[1])
     saved = tf.saved_model.load(str(tmp_path / "out" / "serving"))
     weights = {weight.name: weight.numpy() for weight in saved.weights}
-    np.testing.assert_array_equal(
-        weights["query_tower/user_embedding/embeddings:0"], replicas[0]
-    )
+    np.testing.assert_array_equal(weights["query_tower/user_embedding/embeddings:0"], replicas[0])
     assert (tmp_path / "out" / "run" / "history.json").exists()

@@ -286,9 +286,7 @@ def test_z_score(values, empty, unseen):
         values["age_norm"], (ages - ages.mean()) / ages.std(), rtol=1e-5, atol=1e-6
     )
     assert empty["age_norm"] == 0
-    np.testing.assert_allclose(
-        unseen["age_norm"], (1000 - ages.mean()) / ages.std(), rtol=1e-5
-    )
+    np.testing.assert_allclose(unseen["age_norm"], (1000 - ages.mean()) / ages.std(), rtol=1e-5)
 
 
 def test_min_max_scales_and_clips_to_the_training_range(values, empty, unseen):

@@ -18,8 +18,8 @@ import tensorflow_recommenders as tfrs
 import tensorflow_transform as tft
 
 BATCH_SIZE = 1024
-EPOCHS = 5
-LEARNING_RATE = 0.1
+EPOCHS = 12
+LEARNING_RATE = 0.001
 TOP_K = 100
 SEED = 42
 
@@ -81,7 +81,7 @@ class QueryTower(tf.keras.Model):
         super().__init__(name="query_tower")
         self.customer_id_embedding = tf.keras.layers.Embedding(
             tf_transform_output.vocabulary_size_by_name("customer_id") + 1,
-            64,
+            128,
             name="customer_id_embedding",
         )
         self.country_embedding = tf.keras.layers.Embedding(
@@ -89,10 +89,10 @@ class QueryTower(tf.keras.Model):
             8,
             name="country_embedding",
         )
-        self.projection = tf.keras.layers.Dense(64, name="projection")
+        self.projection = tf.keras.layers.Dense(128, name="projection")
 
     def call(self, features, training=False):
-        """Returns embeddings, float32 `[batch, 64]`.
+        """Returns embeddings, float32 `[batch, 128]`.
 
         Args:
             features: Transformed features by name.
@@ -129,7 +129,7 @@ class CandidateTower(tf.keras.Model):
         super().__init__(name="candidate_tower")
         self.stock_code_embedding = tf.keras.layers.Embedding(
             tf_transform_output.vocabulary_size_by_name("stock_code") + 1,
-            64,
+            128,
             name="stock_code_embedding",
         )
         self.description_tokens_embedding = tf.keras.layers.Embedding(
@@ -142,10 +142,10 @@ class CandidateTower(tf.keras.Model):
             8,
             name="unit_price_bucket_embedding",
         )
-        self.projection = tf.keras.layers.Dense(64, name="projection")
+        self.projection = tf.keras.layers.Dense(128, name="projection")
 
     def call(self, features, training=False):
-        """Returns embeddings, float32 `[batch, 64]`.
+        """Returns embeddings, float32 `[batch, 128]`.
 
         Args:
             features: Transformed features by name.
@@ -185,11 +185,11 @@ class TwoTowerModel(tfrs.Model):
         self.mean_loss = tf.keras.metrics.Mean(name="mean_loss")
 
     def embed_queries(self, features, training=False):
-        """Returns query embeddings, float32 `[batch, 64]`."""
+        """Returns query embeddings, float32 `[batch, 128]`."""
         return self.query_tower(features, training=training)
 
     def embed_candidates(self, features, training=False):
-        """Returns candidate embeddings, float32 `[batch, 64]`."""
+        """Returns candidate embeddings, float32 `[batch, 128]`."""
         return self.candidate_tower(features, training=training)
 
     def compute_loss(self, features, training=False):
@@ -203,7 +203,8 @@ class TwoTowerModel(tfrs.Model):
         candidates = self.embed_candidates(features, training)
         losses = self.retrieval_losses(queries, candidates, features, training)
         self.mean_loss.update_state(losses)
-        return tf.reduce_sum(losses)
+        penalty = tf.reduce_sum(queries**2) + tf.reduce_sum(candidates**2)
+        return tf.reduce_sum(losses) + 0.05 * penalty
 
     def retrieval_losses(self, queries, candidates, features, training):
         """Returns the softmax loss of each row, float32 `[batch]`.
@@ -211,8 +212,8 @@ class TwoTowerModel(tfrs.Model):
         A row's own candidate competes with the candidates of the other rows.
 
         Args:
-            queries: Query embeddings, `[batch, 64]`.
-            candidates: Embeddings of the rows' own candidates, `[batch, 64]`.
+            queries: Query embeddings, `[batch, 128]`.
+            candidates: Embeddings of the rows' own candidates, `[batch, 128]`.
             features: Transformed features by name.
             training: Whether the loss is about to be minimised.
         """
@@ -232,12 +233,23 @@ class TwoTowerModel(tfrs.Model):
     # AutoGraph would translate all of Keras first, which takes longer than an epoch.
     @tf.autograph.experimental.do_not_convert
     def train_step(self, features):
-        """Minimises the loss of a batch.
+        """Minimises the loss, embedding tables with an optimiser of their own.
 
         Args:
             features: Transformed features by name.
         """
-        return super().train_step(features)
+        with tf.GradientTape() as tape:
+            loss = self.compute_loss(features, training=True) + tf.add_n(
+                [0.0, *self.losses]
+            )
+        weights = self.trainable_variables
+        tables = [w for w in weights if w.name.endswith("/embeddings:0")]
+        others = [w for w in weights if not w.name.endswith("/embeddings:0")]
+        gradients, other_gradients = tape.gradient(loss, (tables, others))
+        self.embedding_optimizer.apply_gradients(zip(gradients, tables, strict=True))
+        if others:
+            self.optimizer.apply_gradients(zip(other_gradients, others, strict=True))
+        return {metric.name: metric.result() for metric in self.metrics}
 
 
 def mean_embedding(embedding, indices):
@@ -332,6 +344,20 @@ def input_fn(files, feature_spec, batch_size, shuffle):
     return chunks.rebatch(batch_size).prefetch(tf.data.AUTOTUNE)
 
 
+def number_of_rows(dataset):
+    """Returns the rows of a dataset of batches; a cached one is read for training too.
+
+    Args:
+        dataset: Batches of features.
+    """
+    return int(
+        dataset.reduce(
+            tf.constant(0, tf.int64),
+            lambda rows, batch: rows + tf.size(batch[CANDIDATE_ID], tf.int64),
+        )
+    )
+
+
 def shuffle_rows(features):
     """Returns the rows of a chunk in another order.
 
@@ -414,11 +440,11 @@ class ServingModel(tf.Module):
         return {"ids": ids, "scores": scores}
 
     def query_embedding(self, columns):
-        """Returns the embeddings of raw query columns, `[batch, 64]`."""
+        """Returns the embeddings of raw query columns, `[batch, 128]`."""
         return {"embedding": self.model.embed_queries(self.transform(columns))}
 
     def candidate_embedding(self, columns):
-        """Returns the embeddings of raw candidate columns, `[batch, 64]`."""
+        """Returns the embeddings of raw candidate columns, `[batch, 128]`."""
         return {"embedding": self.model.embed_candidates(self.transform(columns))}
 
     def signatures(self):
@@ -542,10 +568,13 @@ def train_model(fn_args, options, tf_transform_output, strategy):
     feature_spec = {name: transformed_spec[name] for name in TRAINING_FEATURES}
     batch_size, learning_rate = options["batch_size"], options["learning_rate"]
     train = input_fn(fn_args.train_files, feature_spec, batch_size, shuffle=True)
+    rows = number_of_rows(train)
+    training_steps = fn_args.train_steps or options["epochs"] * -(-rows // batch_size)
 
     with strategy.scope():
         model = TwoTowerModel(tf_transform_output)
-        model.compile(optimizer(learning_rate))
+        model.compile(optimizer(learning_rate, training_steps))
+        model.embedding_optimizer = embedding_optimizer(learning_rate, training_steps)
         # Makes the weights; a batch of `train` would cost a pass over all its rows.
         for chunk in read_chunks(fn_args.train_files, feature_spec).take(1):
             rows = {name: values[:2] for name, values in chunk.items()}
@@ -611,14 +640,42 @@ def distribution_strategy():
     return tf.distribute.get_strategy()
 
 
-def optimizer(learning_rate):
+def optimizer(learning_rate, steps):
     """Returns the optimiser.
 
     Args:
         learning_rate: Learning rate of the first step.
+        steps: Steps of the whole training.
     """
-    return tf.keras.optimizers.Adagrad(
+    schedule = tf.keras.optimizers.schedules.PolynomialDecay(
         learning_rate,
+        decay_steps=steps,
+        end_learning_rate=0.0 * learning_rate,
+    )
+    return tf.keras.optimizers.Adam(
+        schedule,
+        beta_1=0.9,
+        beta_2=0.999,
+        epsilon=1e-07,
+        amsgrad=False,
+    )
+
+
+def embedding_optimizer(learning_rate, steps):
+    """Returns the optimiser of the embedding tables.
+
+    Args:
+        learning_rate: Learning rate of the other weights.
+        steps: Steps of the whole training.
+    """
+    learning_rate = learning_rate * 100.0
+    schedule = tf.keras.optimizers.schedules.PolynomialDecay(
+        learning_rate,
+        decay_steps=steps,
+        end_learning_rate=0.0 * learning_rate,
+    )
+    return tf.keras.optimizers.Adagrad(
+        schedule,
         initial_accumulator_value=0.1,
         epsilon=1e-07,
     )
