@@ -49,7 +49,7 @@ class Executor(tfx_executor.GenericExecutor):
         config_key = standard_component_specs.CUSTOM_CONFIG_KEY
         custom_config = overrides.custom_config(exec_properties)
         # What run_fn prints, Keras' line for each epoch above all, is progress, not output.
-        with contextlib.redirect_stdout(LineLogger(_LOGGER)):
+        with LineLogger(_LOGGER) as stream, contextlib.redirect_stdout(stream):
             super().Do(
                 input_dict,
                 output_dict,

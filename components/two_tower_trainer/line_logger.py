@@ -47,6 +47,12 @@ class LineLogger(io.TextIOBase):
             self._log(line.strip())
         return len(text)
 
+    def close(self) -> None:
+        """Logs a last line that no line break ends."""
+        self._log(self._rest.strip())
+        self._rest = ""
+        super().close()
+
     def _log(self, line: str) -> None:
         epoch = _EPOCH.fullmatch(line)
         keras = _KERAS_LINE.fullmatch(line)
