@@ -48,6 +48,10 @@ class Executor(tfx_executor.GenericExecutor):
         module = packaging.read_module(artifact_utils.get_single_uri(input_dict[MODULE_KEY]))
         config_key = standard_component_specs.CUSTOM_CONFIG_KEY
         custom_config = overrides.custom_config(exec_properties)
+        model = artifact_utils.get_single_instance(output_dict[standard_component_specs.MODEL_KEY])
+        directory = path_utils.serving_model_dir(model.uri)
+        # TFX checks only that it exists, and does not say which module left nothing there.
+        fileio.makedirs(directory)
         # What run_fn prints, Keras' line for each epoch above all, is progress, not output.
         with LineLogger(_LOGGER) as stream, contextlib.redirect_stdout(stream):
             super().Do(
@@ -59,8 +63,6 @@ class Executor(tfx_executor.GenericExecutor):
                     config_key: json_utils.dumps(custom_config),
                 },
             )
-        model = artifact_utils.get_single_instance(output_dict[standard_component_specs.MODEL_KEY])
-        directory = path_utils.serving_model_dir(model.uri)
         if not fileio.exists(os.path.join(directory, "saved_model.pb")):
             raise RuntimeError(
                 f"run_fn of {module.name} ({module.source_uri}) wrote no SavedModel: expected "

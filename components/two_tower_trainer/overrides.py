@@ -36,6 +36,8 @@ def checked(
     for name, value in options.items():
         if isinstance(value, int | float) and value < 0:
             raise ValueError(f"{name} must be positive, or 0 to leave it, but got {value}.")
+    if isinstance(learning_rate, int):
+        options["learning_rate"] = float(learning_rate)
     return options
 
 

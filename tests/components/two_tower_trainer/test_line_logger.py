@@ -1,3 +1,5 @@
+"""Printed lines become log records; Keras' lines of an epoch become one."""
+
 import logging
 
 import pytest
@@ -6,31 +8,37 @@ from tfx_retrieval.components.two_tower_trainer.line_logger import LineLogger
 
 
 @pytest.fixture
-def lines(caplog):
-    caplog.set_level(logging.INFO, logger="printed")
-    return lambda: [record.getMessage() for record in caplog.records]
+def logged(caplog):
+    def write(*texts):
+        with caplog.at_level(logging.INFO), LineLogger(logging.getLogger("test")) as stream:
+            for text in texts:
+                assert stream.write(text) == len(text)
+        return [record.message for record in caplog.records]
+
+    return write
 
 
-def test_lines_are_logged_when_they_are_complete(lines):
-    stream = LineLogger(logging.getLogger("printed"))
-    assert stream.write("one\n\n  two") == 10
-    assert lines() == ["one"]
-    print(" more", file=stream)
-    assert lines() == ["one", "two more"]
+def test_lines_are_put_together_from_pieces(logged):
+    assert logged("one ", "line\nand ", "", "another\n\n  \n", "rest") == [
+        "one line",
+        "and another",
+        "rest",
+    ]
 
 
-def test_keras_lines_of_an_epoch_become_one(lines):
-    stream = LineLogger(logging.getLogger("printed"))
-    print("Epoch 2/5", file=stream)
-    print(
-        "310/310 - 7s - mean_loss: 5.7822 - loss: 3520.0891 - regularization_loss: 0.0000e+00"
-        " - total_loss: 3520.0891 - val_mean_loss: 6.1 - 7s/epoch - 23ms/step",
-        file=stream,
-    )
-    assert lines() == ["epoch 2/5: mean_loss 5.7822, val_mean_loss 6.1, 7 s"]
+def test_epochs_take_one_line(logged):
+    keras = "4/4 - 2s - mean_loss: 1.5 - loss: 9.0 - regularization_loss: 0.0000e+00 - "
+    ends = "total_loss: 9.0 - val_mean_loss: 1.25 - val_loss: 3 - 2s/epoch - 504ms/step"
+    assert logged("Epoch 2/3\n", f"{keras}{ends}\n") == [
+        "epoch 2/3: mean_loss 1.5, val_mean_loss 1.25, 2 s"
+    ]
 
 
-def test_keras_line_without_a_mean_is_shown_whole(lines):
-    stream = LineLogger(logging.getLogger("printed"))
-    print("3/3 - 1s - loss: 2.5000 - 1s/epoch - 400ms/step", file=stream)
-    assert lines() == ["epoch 1/1: loss: 2.5000, 1 s"]
+def test_percent_signs_are_text(logged):
+    assert logged("100% of %s\n") == ["100% of %s"]
+
+
+def test_stream_is_writable_text():
+    stream = LineLogger(logging.getLogger("test"))
+    assert stream.writable()
+    assert not stream.isatty()
