@@ -64,6 +64,11 @@ def has_dropout(layers: Iterable[model_config_pb2.Layer]) -> bool:
     return any(layer.WhichOneof("kind") == "dropout" for layer in layers)
 
 
+def has_penalty(layers: Iterable[model_config_pb2.Layer]) -> bool:
+    """Returns whether a stack adds an l1 or l2 penalty on its kernels to the loss."""
+    return any(layer.dense.l1 or layer.dense.l2 for layer in layers)
+
+
 def stack_calls(
     layers: Sequence[model_config_pb2.Layer], names: Sequence[str], indent: int
 ) -> list[str]:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from tfx_retrieval.components.config_codegen import naming, templates, towers, tuning
 from tfx_retrieval.components.config_codegen.layers import (
     dense,
+    has_penalty,
     layer_definitions,
     needs_training_steps,
     optimizer,
@@ -94,6 +95,7 @@ class _TrainerWriter:
             "label_smoothing": retrieval and loss.label_smoothing > 0,
             "extra_negatives_text": self._extra_negatives_text(),
             "embedding_l2": model.embedding_l2 > 0,
+            "has_penalty": any(has_penalty(layers) for layers in self._stacks()),
             "query_bias": self._predicts_label and model.query_bias,
             "candidate_bias": model.candidate_bias,
             "predicts_label": self._predicts_label,
@@ -118,6 +120,11 @@ class _TrainerWriter:
             "list_columns": self._list_columns(),
             **tuning.template_values(model),
         }
+
+    def _stacks(self) -> list[Sequence[model_config_pb2.Layer]]:
+        """Returns the stacks of layers that the model has."""
+        towers = [self._model.query_tower.layers, self._model.candidate_tower.layers]
+        return [*towers, self._model.ranking_loss.head] if self._predicts_label else towers
 
     @staticmethod
     def _averages(item: towers.TowerInput) -> bool:

@@ -9,14 +9,12 @@ import re
 _EPOCH = re.compile(r"Epoch (\d+/\d+)")
 # What Keras prints at the end of an epoch with verbose=2.
 _KERAS_LINE = re.compile(r"\d+/\d+ - (\d+)s - (.+?)( - \d+m?s/epoch.*)?")
-# Sums that Keras and TensorFlow Recommenders print beside the mean; they say less.
-_LEFT_OUT = re.compile(r"(val_)?(total_|regularization_)?loss: ")
 
 
 class LineLogger(io.TextIOBase):
     """A text stream that logs each line that is written to it.
 
-    The two lines that Keras prints for an epoch become one, with the means alone.
+    The two lines that Keras prints for an epoch become one.
     """
 
     def __init__(self, logger: logging.Logger):
@@ -59,8 +57,7 @@ class LineLogger(io.TextIOBase):
         if epoch:
             self._epoch = epoch[1]
         elif keras:
-            metrics = [part for part in keras[2].split(" - ") if not _LEFT_OUT.match(part)]
-            shown = ", ".join(part.replace(":", "") for part in metrics) or keras[2]
-            self._logger.info("epoch %s: %s, %s s", self._epoch or "1/1", shown, keras[1])
+            metrics = keras[2].replace(" - ", ", ").replace(":", "")
+            self._logger.info("epoch %s: %s, %s s", self._epoch or "1/1", metrics, keras[1])
         elif line:
             self._logger.info("%s", line)

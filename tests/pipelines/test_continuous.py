@@ -53,7 +53,7 @@ def test_the_model_is_trained_with_the_best_options(tuned):
     trials = result.metrics["tuning"]
     assert sorted(trial["epochs"] for trial in trials) == [1, 3]
     assert trials[0]["score"] > trials[1]["score"]
-    assert len(result.metrics["history"]["mean_loss"]) == trials[0]["epochs"]
+    assert len(result.metrics["history"]["loss"]) == trials[0]["epochs"]
     order = [name for name, state in events if state == "started"]
     assert order.index("TwoTowerTuner") < order.index("TwoTowerTrainer")
     assert result.metrics["timings"]["TwoTowerTuner"]["state"] == "done"
@@ -132,7 +132,7 @@ def test_a_warm_start_begins_where_a_cold_one_has_yet_to_come(warm, again):
     options = again.module.training_options(again.fn_args)
     strategy = tf.distribute.get_strategy()
     _, cold = again.module.train_model(again.fn_args, options, again.output, strategy)
-    assert warm.metrics["history"]["mean_loss"][0] < cold["mean_loss"][0] - 0.1
+    assert warm.metrics["history"]["loss"][0] < cold["loss"][0] - 0.1
 
 
 @pytest.mark.parametrize("table", ["buyer", "sku"])

@@ -65,7 +65,7 @@ def test_metrics_file_has_the_keys_of_the_contract(finished_run):
     assert wanted <= set(metrics["baseline"])
     assert sorted(metrics["timings"]) == sorted(_COMPONENTS)
     assert metrics["args"]["split"] == "random"
-    assert len(metrics["history"]["mean_loss"]) == 4
+    assert len(metrics["history"]["loss"]) == 4
 
 
 def test_planted_tastes_are_found(finished_run):

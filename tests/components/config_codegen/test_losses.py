@@ -262,7 +262,7 @@ def test_label_metrics(make):
     metrics = {metric.name: metric.result().numpy() for metric in model.metrics}
     assert metrics["auc"] == pytest.approx(np.mean([p > n for p, n in pairs]), abs=0.02)
     assert metrics["accuracy"] == pytest.approx(np.mean((_DOTS > 0) == positive))
-    assert {"pr_auc", "mean_loss"} <= metrics.keys()
+    assert {"pr_auc", "loss"} <= metrics.keys()
 
 
 def test_multitask_adds_both_losses(make):

@@ -34,12 +34,13 @@ def _value(column, source):
         return [source.uniform(-1, 1) for _ in range(feature.vector.dimension)]
     if column.type == FeatureType.history:
         return [str(source.randrange(6)) for _ in range(source.randrange(4))]
-    if column.type == FeatureType.categorical and (feature is None or feature.column == column.name):
+    own = feature is None or feature.column == column.name
+    if column.type == FeatureType.categorical and own:
         if {"query_id", "candidate_id"} & set(column.roles):
             return str(source.randrange(6))
-        if feature is not None and feature.HasField("values"):
-            if not feature.values.HasField("separator"):
-                return [source.choice(_WORDS[:4]) for _ in range(source.randrange(4))]
+        is_multi_valued = feature is not None and feature.HasField("values")
+        if is_multi_valued and not feature.values.HasField("separator"):
+            return [source.choice(_WORDS[:4]) for _ in range(source.randrange(4))]
     return source.choice(_WORDS)
 
 
@@ -64,12 +65,9 @@ def _train_one_step(config, model, seed, directory):
     columns = {
         name: column
         for name, column in raw_columns(config).items()
-        if column.feature is not None
-        or {"candidate_id", "label", "weight"} & set(column.roles)
+        if column.feature is not None or {"candidate_id", "label", "weight"} & set(column.roles)
     }
-    rows = [
-        {name: _value(column, source) for name, column in columns.items()} for _ in range(24)
-    ]
+    rows = [{name: _value(column, source) for name, column in columns.items()} for _ in range(24)]
     kinds = {name: _kind(column) for name, column in columns.items()}
     module = generated_modules.trainer(config, model, directory)
     transformed = generated_modules.transform(

@@ -93,7 +93,7 @@ def _weights(run):
 
 
 def test_epochs_of_the_config(first):
-    assert len(first.history["mean_loss"]) == 1
+    assert len(first.history["loss"]) == 1
     assert float(first.model.optimizer.learning_rate) == pytest.approx(0.05)
 
 

@@ -155,7 +155,7 @@ _CANDIDATE = [feature["column"] for feature in shop.SHOP["candidate"]["features"
 @pytest.mark.parametrize("name", _VARIANTS)
 def test_trains_and_exports_all_signatures(trained, name):
     run = trained(name)
-    assert all(np.isfinite(run.history["mean_loss"]))
+    assert all(np.isfinite(run.history["loss"]))
     expected = {
         *("serving_default", "recommend_examples", "query_embedding", "embed_query_examples"),
         *("candidate_embedding", "embed_candidate_examples"),

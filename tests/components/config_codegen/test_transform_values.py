@@ -62,6 +62,7 @@ _CONFIG = {
                 "missing_value": 3,
             },
             {"column": "bio", "type": "text", "tokens": {"ngrams": 2, "max_tokens": 4}},
+            {"column": "note", "type": "text", "tokens": {"max_tokens": 2}},
             {"column": "look", "type": "vector", "vector": {"dimension": 2}},
             {
                 "column": "sound",
@@ -76,7 +77,8 @@ _CONFIG = {
 
 _KINDS = {
     **dict.fromkeys(("user", "city", "fruit", "top two", "often", "three oov", "home"), str),
-    **dict.fromkeys(("item", "made in", "code", "tags", "moods", "genres", "bio", "earlier"), str),
+    **dict.fromkeys(("item", "made in", "code", "tags", "moods", "genres", "bio", "note"), str),
+    "earlier": str,
     **dict.fromkeys(("member", "asked", "when", "shelf", "slot"), int),
     **dict.fromkeys(("age", "price", "heat", "income", "look", "sound", "stars", "worth"), float),
 }
@@ -112,6 +114,7 @@ _FULL = {
     "heat": -10.0,
     "income": -50.0,
     "bio": "Blue LAMP, blue",
+    "note": "d'accord: 3x हिन्दी",
     "look": [1.0, 2.0],
     "sound": [3.0, 4.0],
     "stars": 4.0,
@@ -335,6 +338,13 @@ def test_text_is_lowered_split_and_counted(dense, values, empty, unseen):
     assert words(values["bio_tokens"][2]) == ["-"] * 4
     assert words(empty["bio_tokens"]) == ["-"] * 4
     assert words(unseen["bio_tokens"]) == ["?", "lamp", "?", "?"]
+
+
+def test_marks_belong_to_words_and_punctuation_does_not(dense, values):
+    assert set(dense.vocabulary("note_tokens")) == {"d", "accord"}
+    assert values["note_tokens"].shape == (5, 2)
+    words = tf.strings.regex_replace("d'accord: 3x हिन्दी", r"[^\pL\pM\pN]+", " ")
+    assert words.numpy().decode().split() == ["d", "accord", "3x", "हिन्दी"]
 
 
 def test_vectors(values, empty):

@@ -90,7 +90,7 @@ def test_the_best_options_are_found_and_train_the_model(inputs, outputs, tmp_pat
     given["hyperparameters"] = outputs["best_hyperparameters"]
     _run(trainer_executor.Executor, tmp_path, given, made, properties)
     history = json.loads((tmp_path / "model_run" / "history.json").read_text())
-    assert len(history["mean_loss"]) == 5
+    assert len(history["loss"]) == 5
     served = path_utils.serving_model_dir(made["model"][0].uri)
     assert (pathlib.Path(served) / "saved_model.pb").exists()
 

@@ -213,7 +213,7 @@ def test_the_search_finds_options_that_learn(module, fn_args, groups_transformed
     assert scores[0.5].score > 2 * scores[1e-9].score
     assert result.tuner.get_best_hyperparameters()[0].values == {"learning_rate": 0.5}
     for trial, (model, history) in zip(result.tuner.trials, trained, strict=True):
-        assert len(history["mean_loss"]) == 15
+        assert len(history["loss"]) == 15
         if trial.status == "COMPLETED":
             expected = _expected_share(model, groups_transformed, 10)
             assert trial.score == pytest.approx(expected)
@@ -257,5 +257,5 @@ def test_run_fn_trains_with_what_was_found(module, groups_transformed, tmp_path)
     found = {"space": [], "values": {"epochs": 3, "dropout": 0.5, "temperature": 0.5}}
     module.run_fn(generated_modules.fn_args(groups_transformed, tmp_path, hyperparameters=found))
     history = json.loads((tmp_path / "run" / "history.json").read_text())
-    assert len(history["mean_loss"]) == 3
+    assert len(history["loss"]) == 3
     assert (tmp_path / "serving" / "saved_model.pb").exists()

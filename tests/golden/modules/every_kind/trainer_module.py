@@ -48,6 +48,7 @@ CANDIDATE_COLUMNS = [
     "tags",
     "title",
     "look",
+    "note",
 ]
 LIST_COLUMNS = ["taste", "earlier", "tags", "look"]
 
@@ -93,6 +94,7 @@ TRAINING_FEATURES = [
     "tags",
     "title_tokens",
     "look",
+    "note_tokens",
     "worth_weight",
 ]
 CANDIDATE_FEATURES = [
@@ -104,12 +106,14 @@ CANDIDATE_FEATURES = [
     "tags",
     "title_tokens",
     "look",
+    "note_tokens",
 ]
 
 # Vocabulary behind each embedding table, for a warm start.
 VOCABULARIES = {
     "genres_embedding": "genres",
     "item_embedding": "item",
+    "note_tokens_embedding": "note_tokens",
     "place_embedding": "place",
     "title_tokens_embedding": "title_tokens",
     "user_embedding": "user",
@@ -254,6 +258,11 @@ class CandidateTower(tf.keras.Model):
             32,
             name="title_tokens_embedding",
         )
+        self.note_tokens_embedding = tf.keras.layers.Embedding(
+            tf_transform_output.vocabulary_size_by_name("note_tokens") + 1,
+            32,
+            name="note_tokens_embedding",
+        )
         self.look_map = tf.keras.layers.Dense(
             4,
             kernel_initializer="identity",
@@ -299,6 +308,7 @@ class CandidateTower(tf.keras.Model):
                 mean_embedding(self.tags_embedding, features["tags"]),
                 mean_embedding(self.title_tokens_embedding, features["title_tokens"]),
                 self.look_map(features["look"]),
+                mean_embedding(self.note_tokens_embedding, features["note_tokens"]),
             ],
             axis=1,
         )
@@ -347,7 +357,7 @@ class TwoTowerModel(tfrs.Model):
         )
         probabilities = candidate_probabilities(tf_transform_output)
         self.candidate_probabilities = tf.constant(probabilities, tf.float32)
-        self.mean_loss = tf.keras.metrics.Mean(name="mean_loss")
+        self.mean_loss = tf.keras.metrics.Mean(name="loss")
 
     def embed_queries(self, features, training=False):
         """Returns query embeddings, float32 `[batch, 32]`."""
@@ -402,8 +412,17 @@ class TwoTowerModel(tfrs.Model):
 
         Args:
             features: Transformed features by name.
+
+        Returns:
+            Loss and metrics by name, as means over the epoch so far.
         """
-        return super().train_step(features)
+        with tf.GradientTape() as tape:
+            loss = self.compute_loss(features, training=True)
+            loss += tf.add_n(self.losses)
+        weights = self.trainable_variables
+        gradients = tape.gradient(loss, weights)
+        self.optimizer.apply_gradients(zip(gradients, weights, strict=True))
+        return {metric.name: metric.result() for metric in self.metrics}
 
 
 def mean_embedding(embedding, indices):

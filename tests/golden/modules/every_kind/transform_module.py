@@ -168,6 +168,18 @@ def preprocessing_fn(inputs):
     # Candidate: "look", vector.
     outputs["look"] = _vectors(inputs["look"], 4)
 
+    # Candidate: "note", text.
+    note_tokens = _tokens(_strings(inputs["note"]), max_tokens=8)
+    outputs["note_tokens"] = _padded(
+        note_tokens,
+        tft.compute_and_apply_vocabulary(
+            note_tokens,
+            top_k=20000,
+            num_oov_buckets=1,
+            vocab_filename="note_tokens",
+        ),
+    )
+
     # The trainer exports the catalogue under the ids that the data use.
     outputs["item_raw"] = _raw(inputs["item"])
     # How often each candidate is met: the trainer's logQ correction reads it.
@@ -271,7 +283,7 @@ def _integer_id(x, size):
     return tf.where((ids >= 0) & (ids < size), ids, tf.constant(size, tf.int64))
 
 
-def _tokens(x, max_tokens, ngrams):
+def _tokens(x, max_tokens, ngrams=1):
     """Returns each text's first words `[batch, max_tokens]`, padded with empty ones."""
     x = tf.strings.lower(x, "utf-8")
     words = tf.strings.split(tf.strings.regex_replace(x, r"[^\pL\pM\pN]+", " "))

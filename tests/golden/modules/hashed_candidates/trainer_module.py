@@ -145,7 +145,7 @@ class TwoTowerModel(tfrs.Model):
         self.catalogue = {
             name: tf.constant(catalogue[name]) for name in CANDIDATE_FEATURES
         }
-        self.mean_loss = tf.keras.metrics.Mean(name="mean_loss")
+        self.mean_loss = tf.keras.metrics.Mean(name="loss")
 
     def embed_queries(self, features, training=False):
         """Returns query embeddings, float32 `[batch, 33]`."""
@@ -213,8 +213,16 @@ class TwoTowerModel(tfrs.Model):
 
         Args:
             features: Transformed features by name.
+
+        Returns:
+            Loss and metrics by name, as means over the epoch so far.
         """
-        return super().train_step(features)
+        with tf.GradientTape() as tape:
+            loss = self.compute_loss(features, training=True)
+        weights = self.trainable_variables
+        gradients = tape.gradient(loss, weights)
+        self.optimizer.apply_gradients(zip(gradients, weights, strict=True))
+        return {metric.name: metric.result() for metric in self.metrics}
 
     @tf.autograph.experimental.do_not_convert
     def test_step(self, features):
@@ -222,8 +230,12 @@ class TwoTowerModel(tfrs.Model):
 
         Args:
             features: Transformed features by name.
+
+        Returns:
+            Loss and metrics by name, as means over the batches so far.
         """
-        return super().test_step(features)
+        self.compute_loss(features)
+        return {metric.name: metric.result() for metric in self.metrics}
 
 
 def candidate_probabilities(tf_transform_output):
@@ -546,7 +558,7 @@ def train_model(fn_args, options, tf_transform_output, strategy, catalogue):
         callbacks.append(board)
     callbacks.append(
         tf.keras.callbacks.EarlyStopping(
-            "val_mean_loss",
+            "val_loss",
             mode="min",
             patience=2,
             min_delta=0.0,

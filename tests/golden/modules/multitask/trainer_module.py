@@ -118,7 +118,7 @@ class TwoTowerModel(tfrs.Model):
         self.candidate_probabilities = tf.constant(probabilities, tf.float32)
         self.label_bias = tf.Variable(0.0, name="label_bias")
         self.rmse = tf.keras.metrics.RootMeanSquaredError(name="rmse")
-        self.mean_loss = tf.keras.metrics.Mean(name="mean_loss")
+        self.mean_loss = tf.keras.metrics.Mean(name="loss")
 
     def embed_queries(self, features, training=False):
         """Returns query embeddings, float32 `[batch, 32]`."""
@@ -201,8 +201,16 @@ class TwoTowerModel(tfrs.Model):
 
         Args:
             features: Transformed features by name.
+
+        Returns:
+            Loss and metrics by name, as means over the epoch so far.
         """
-        return super().train_step(features)
+        with tf.GradientTape() as tape:
+            loss = self.compute_loss(features, training=True)
+        weights = self.trainable_variables
+        gradients = tape.gradient(loss, weights)
+        self.optimizer.apply_gradients(zip(gradients, weights, strict=True))
+        return {metric.name: metric.result() for metric in self.metrics}
 
     @tf.autograph.experimental.do_not_convert
     def test_step(self, features):
@@ -210,8 +218,12 @@ class TwoTowerModel(tfrs.Model):
 
         Args:
             features: Transformed features by name.
+
+        Returns:
+            Loss and metrics by name, as means over the batches so far.
         """
-        return super().test_step(features)
+        self.compute_loss(features)
+        return {metric.name: metric.result() for metric in self.metrics}
 
 
 def candidate_probabilities(tf_transform_output):

@@ -109,7 +109,7 @@ class TwoTowerModel(tfrs.Model):
         queue_ids = tf.fill([64], tf.constant(-1, tf.int64))
         self.queue = tf.Variable(queue, trainable=False, name="queue")
         self.queue_ids = tf.Variable(queue_ids, trainable=False, name="queue_ids")
-        self.mean_loss = tf.keras.metrics.Mean(name="mean_loss")
+        self.mean_loss = tf.keras.metrics.Mean(name="loss")
 
     def embed_queries(self, features, training=False):
         """Returns query embeddings, float32 `[batch, 16]`."""
@@ -182,8 +182,16 @@ class TwoTowerModel(tfrs.Model):
 
         Args:
             features: Transformed features by name.
+
+        Returns:
+            Loss and metrics by name, as means over the epoch so far.
         """
-        return super().train_step(features)
+        with tf.GradientTape() as tape:
+            loss = self.compute_loss(features, training=True)
+        weights = self.trainable_variables
+        gradients = tape.gradient(loss, weights)
+        self.optimizer.apply_gradients(zip(gradients, weights, strict=True))
+        return {metric.name: metric.result() for metric in self.metrics}
 
 
 def candidate_probabilities(tf_transform_output):

@@ -139,7 +139,7 @@ class TwoTowerModel(tfrs.Model):
         queue_ids = tf.fill([512], tf.constant(-1, tf.int64))
         self.queue = tf.Variable(queue, trainable=False, name="queue")
         self.queue_ids = tf.Variable(queue_ids, trainable=False, name="queue_ids")
-        self.mean_loss = tf.keras.metrics.Mean(name="mean_loss")
+        self.mean_loss = tf.keras.metrics.Mean(name="loss")
 
     def embed_queries(self, features, training=False):
         """Returns query embeddings, float32 `[batch, 32]`."""
@@ -233,15 +233,16 @@ class TwoTowerModel(tfrs.Model):
     # AutoGraph would translate all of Keras first, which takes longer than an epoch.
     @tf.autograph.experimental.do_not_convert
     def train_step(self, features):
-        """Minimises the loss, embedding tables with an optimiser of their own.
+        """Minimises the loss; embedding tables have an optimiser of their own.
 
         Args:
             features: Transformed features by name.
+
+        Returns:
+            Loss and metrics by name, as means over the epoch so far.
         """
         with tf.GradientTape() as tape:
-            loss = self.compute_loss(features, training=True) + tf.add_n(
-                [0.0, *self.losses]
-            )
+            loss = self.compute_loss(features, training=True)
         weights = self.trainable_variables
         tables = [w for w in weights if w.name.endswith("/embeddings:0")]
         others = [w for w in weights if not w.name.endswith("/embeddings:0")]

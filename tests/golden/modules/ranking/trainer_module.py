@@ -136,7 +136,7 @@ class TwoTowerModel(tfrs.Model):
         self.auc = tf.keras.metrics.AUC(from_logits=True, name="auc")
         self.pr_auc = tf.keras.metrics.AUC(curve="PR", from_logits=True, name="pr_auc")
         self.accuracy = tf.keras.metrics.BinaryAccuracy(threshold=0.0, name="accuracy")
-        self.mean_loss = tf.keras.metrics.Mean(name="mean_loss")
+        self.mean_loss = tf.keras.metrics.Mean(name="loss")
 
     def embed_queries(self, features, training=False):
         """Returns query embeddings, float32 `[batch, 33]`."""
@@ -198,15 +198,16 @@ class TwoTowerModel(tfrs.Model):
     # AutoGraph would translate all of Keras first, which takes longer than an epoch.
     @tf.autograph.experimental.do_not_convert
     def train_step(self, features):
-        """Minimises the loss, embedding tables with an optimiser of their own.
+        """Minimises the loss; embedding tables have an optimiser of their own.
 
         Args:
             features: Transformed features by name.
+
+        Returns:
+            Loss and metrics by name, as means over the epoch so far.
         """
         with tf.GradientTape() as tape:
-            loss = self.compute_loss(features, training=True) + tf.add_n(
-                [0.0, *self.losses]
-            )
+            loss = self.compute_loss(features, training=True)
         weights = self.trainable_variables
         tables = [w for w in weights if w.name.endswith("/embeddings:0")]
         others = [w for w in weights if not w.name.endswith("/embeddings:0")]
@@ -222,8 +223,12 @@ class TwoTowerModel(tfrs.Model):
 
         Args:
             features: Transformed features by name.
+
+        Returns:
+            Loss and metrics by name, as means over the batches so far.
         """
-        return super().test_step(features)
+        self.compute_loss(features)
+        return {metric.name: metric.result() for metric in self.metrics}
 
 
 def parse(records, feature_spec):

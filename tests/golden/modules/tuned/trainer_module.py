@@ -143,7 +143,7 @@ class TwoTowerModel(tfrs.Model):
         self.candidate_tower = CandidateTower(tf_transform_output)
         probabilities = candidate_probabilities(tf_transform_output)
         self.candidate_probabilities = tf.constant(probabilities, tf.float32)
-        self.mean_loss = tf.keras.metrics.Mean(name="mean_loss")
+        self.mean_loss = tf.keras.metrics.Mean(name="loss")
 
     def embed_queries(self, features, training=False):
         """Returns query embeddings, float32 `[batch, 32]`."""
@@ -197,8 +197,16 @@ class TwoTowerModel(tfrs.Model):
 
         Args:
             features: Transformed features by name.
+
+        Returns:
+            Loss and metrics by name, as means over the epoch so far.
         """
-        return super().train_step(features)
+        with tf.GradientTape() as tape:
+            loss = self.compute_loss(features, training=True)
+        weights = self.trainable_variables
+        gradients = tape.gradient(loss, weights)
+        self.optimizer.apply_gradients(zip(gradients, weights, strict=True))
+        return {metric.name: metric.result() for metric in self.metrics}
 
 
 def candidate_probabilities(tf_transform_output):
@@ -680,7 +688,7 @@ def tuner_fn(fn_args):
     def score(values):
         tried = {**options, **values}
         model, history = train_model(fn_args, tried, tf_transform_output, strategy)
-        if not math.isfinite(history["mean_loss"][-1]):
+        if not math.isfinite(history["loss"][-1]):
             return math.nan
         return share_found(model, fn_args.eval_files, tf_transform_output, catalogue)
 

@@ -121,7 +121,7 @@ class TwoTowerModel(tfrs.Model):
         self.candidate_tower = CandidateTower(tf_transform_output)
         self.label_bias = tf.Variable(0.0, name="label_bias")
         self.rmse = tf.keras.metrics.RootMeanSquaredError(name="rmse")
-        self.mean_loss = tf.keras.metrics.Mean(name="mean_loss")
+        self.mean_loss = tf.keras.metrics.Mean(name="loss")
 
     def embed_queries(self, features, training=False):
         """Returns query embeddings, float32 `[batch, 32]`."""
@@ -178,8 +178,16 @@ class TwoTowerModel(tfrs.Model):
 
         Args:
             features: Transformed features by name.
+
+        Returns:
+            Loss and metrics by name, as means over the epoch so far.
         """
-        return super().train_step(features)
+        with tf.GradientTape() as tape:
+            loss = self.compute_loss(features, training=True)
+        weights = self.trainable_variables
+        gradients = tape.gradient(loss, weights)
+        self.optimizer.apply_gradients(zip(gradients, weights, strict=True))
+        return {metric.name: metric.result() for metric in self.metrics}
 
     @tf.autograph.experimental.do_not_convert
     def test_step(self, features):
@@ -187,8 +195,12 @@ class TwoTowerModel(tfrs.Model):
 
         Args:
             features: Transformed features by name.
+
+        Returns:
+            Loss and metrics by name, as means over the batches so far.
         """
-        return super().test_step(features)
+        self.compute_loss(features)
+        return {metric.name: metric.result() for metric in self.metrics}
 
 
 def parse(records, feature_spec):
@@ -654,7 +666,7 @@ def tuner_fn(fn_args):
     def score(values):
         tried = {**options, **values}
         model, history = train_model(fn_args, tried, tf_transform_output, strategy)
-        if not math.isfinite(history["mean_loss"][-1]):
+        if not math.isfinite(history["loss"][-1]):
             return math.nan
         return -label_loss(model, fn_args.eval_files, tf_transform_output)
 
@@ -672,7 +684,7 @@ def label_loss(model, files, tf_transform_output):
     spec = tf_transform_output.transformed_feature_spec()
     feature_spec = {name: spec[name] for name in TRAINING_FEATURES}
     rows = input_fn(files, feature_spec, BATCH_SIZE, shuffle=False)
-    return model.evaluate(rows, verbose=0, return_dict=True)["mean_loss"]
+    return model.evaluate(rows, verbose=0, return_dict=True)["loss"]
 
 
 class Hyperparameters(typing.NamedTuple):
