@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import enum
 import os
 from collections.abc import Iterable
@@ -34,31 +35,45 @@ class _Form(enum.IntEnum):
     TEXT = 5
 
 
-def read_any_table(path: str | os.PathLike[str], max_rows: int | None = None) -> pa.Table:
-    """Reads CSV or Parquet files as they are.
+@dataclasses.dataclass(frozen=True)
+class AnyTable:
+    """A table that no config describes.
+
+    Attributes:
+        table: Its columns. Those of Parquet files have the types that they have there. A column of
+            CSV files is int64, double, bool or timestamp[s, UTC] if every value that is there can
+            be read as such, else string. Integers with leading zeros are text, since they are
+            codes.
+        left_out: Why a column was left out, by its name.
+    """
+
+    table: pa.Table
+    left_out: dict[str, str]
+
+
+def read_any_table(path: str | os.PathLike[str], max_rows: int | None = None) -> AnyTable:
+    """Reads the columns that all files of a table have, CSV or Parquet.
 
     Args:
-        path: A file, a directory or a pattern; all files must have the same columns.
+        path: A file, a directory or a pattern.
         max_rows: Stop after about so many rows; unset: read all.
 
-    Returns:
-        All columns. Those of Parquet files have the types that they have there. A column of CSV
-        files is int64, double, bool or timestamp[s, UTC] if every value that is there can be read
-        as such, else string. Integers with leading zeros are text, since they are codes.
-
     Raises:
-        InputError: The files cannot be read, differ in their columns, or hold no row.
+        InputError: The files cannot be read, have no names in their first lines, have several
+            columns of one name, or hold no row.
     """
     table_files = [files.inspect(name) for name in files.find_files(path)]
     problems = list(_header_problems(table_files))
     if problems:
         raise InputError(problems)
+    left_out = _left_out(table_files)
+    names = [name for name in table_files[0].column_names if name not in left_out]
     batches = []
     rows = 0
     for file in table_files:
-        types = dict.fromkeys(file.column_names, columns.TEXT_TYPE)
+        types = dict.fromkeys(names, columns.TEXT_TYPE)
         block_bytes = _PREVIEW_BYTES if max_rows is not None else tables.CSV_BLOCK_BYTES
-        for raw in tables.read_raw_blocks(file, file.column_names, types, block_bytes=block_bytes):
+        for raw in tables.read_raw_blocks(file, names, types, block_bytes=block_bytes):
             batches.append(raw.batch)
             rows += raw.batch.num_rows
             if max_rows is not None and rows >= max_rows:
@@ -67,35 +82,46 @@ def read_any_table(path: str | os.PathLike[str], max_rows: int | None = None) ->
             break
     if not rows:
         raise InputError(Problem(os.fspath(path), "a table without rows", "at least one row"))
-    names = table_files[0].column_names
     joined = {name: _join([batch.column(name) for batch in batches]) for name in names}
-    return pa.table(joined).slice(0, max_rows)
+    return AnyTable(pa.table(joined).slice(0, max_rows), left_out)
 
 
 def _header_problems(table_files: list[files.TableFile]) -> Iterable[Problem]:
-    first = table_files[0]
     for file in table_files:
         names = file.column_names
-        values = [name for name in names if not _is_name(name)]
-        if file.format == files.CSV and len(values) * 2 > len(names):
-            received = f"a first line with the values {', '.join(map(repr, values[:5]))}"
+        if file.format == files.CSV and _are_values(names):
+            received = f"a first line with the values {', '.join(map(repr, names[:5]))}"
             expected = "a first line with the names of the columns"
             yield Problem(file.path, received, expected, "Add a line with the names.")
             continue
-        for name in sorted({name for name in names if names.count(name) > 1}):
+        for name in sorted({name for name in names if name and names.count(name) > 1}):
             received = f"{names.count(name)} columns of that name"
-            yield Problem(f"{file.path}: column {name!r}", received, "one")
-        if "" in names:
-            yield Problem(f"{file.path}: header", "a column without a name", "a name for each")
-        if set(names) != set(first.column_names):
-            differing = ", ".join(map(repr, sorted(set(names) ^ set(first.column_names))))
-            expected = f"the same columns as in {first.path}"
-            yield Problem(file.path, f"a difference in {differing}", expected)
+            remedy = "Rename all but one of them."
+            yield Problem(f"{file.path}: column {name!r}", received, "one", remedy)
 
 
-def _is_name(header: str) -> bool:
-    """Returns whether a header's field can be a name: it is no number and no time."""
-    return _form(pa.array([header], pa.large_string())) in (_Form.EMPTY, _Form.TEXT)
+def _are_values(header: tuple[str, ...]) -> bool:
+    """Returns whether a first line holds a row: fractions, clock times, or mostly integers."""
+    forms = {name: _form(pa.array([name], pa.large_string())) for name in header if name}
+    if any(
+        form == _Form.FLOAT or (form == _Form.TIME and ":" in name) for name, form in forms.items()
+    ):
+        return True
+    return list(forms.values()).count(_Form.TEXT) * 2 < len(forms)
+
+
+def _left_out(table_files: list[files.TableFile]) -> dict[str, str]:
+    """Returns the columns that some file lacks, or that have no name, and says so of each."""
+    names = dict.fromkeys(name for file in table_files for name in file.column_names)
+    left_out = {}
+    for name in names:
+        lacking = [file.path for file in table_files if name not in file.column_names]
+        if not name:
+            # Where pandas writes its index, for example.
+            left_out[name] = "it has no name"
+        elif lacking:
+            left_out[name] = f"{os.path.basename(lacking[0])} has no such column"
+    return left_out
 
 
 def _join(pieces: list[pa.Array]) -> pa.ChunkedArray:

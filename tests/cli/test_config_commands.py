@@ -48,7 +48,7 @@ def test_init_does_not_replace_what_a_person_wrote(invoke, table, tmp_path) -> N
 
 @pytest.mark.parametrize(
     ("content", "message"),
-    [(None, "nothing there"), ("", "an empty file"), ("user,item\n", "no rows")],
+    [(None, "nothing there"), ("", "an empty file"), ("user,item\n", "a table without rows")],
 )
 def test_init_names_a_table_that_cannot_be_used(invoke, tmp_path, content, message) -> None:
     path = tmp_path / "table.csv"
@@ -106,6 +106,63 @@ def test_validate_reads_the_values(invoke, table, tmp_path) -> None:
 
     assert result.exit_code == 2
     assert "'2024-01-01'" in result.stderr.replace('"', "'")
+
+
+def test_validate_says_what_the_reader_of_a_run_would(invoke, tmp_path) -> None:
+    columns = {
+        "user": pa.array(["u", "v", "u"]),
+        "item": pa.array(["i", "j", "k"]),
+        "look": pa.array([[1.0, 2.0], [1.0, None], None]),
+    }
+    pyarrow.parquet.write_table(pa.table(columns), tmp_path / "t.parquet")
+    look = {"column": "look", "type": "vector", "vector": {"dimension": 2}}
+    sides = {
+        side: {"id": column, "features": [{"column": column, "type": "categorical"}]}
+        for side, column in (("query", "user"), ("candidate", "item"))
+    }
+    sides["candidate"]["features"].append(look)
+    (tmp_path / "features.json").write_text(json.dumps({"version": 1, **sides}))
+
+    result = invoke("validate", tmp_path / "features.json", "--data", tmp_path / "t.parquet")
+
+    assert result.exit_code == 2
+    assert "t.parquet: column 'look', row 2" in result.stderr
+    assert "[1.0, None]" in result.stderr
+
+
+@pytest.mark.parametrize(
+    ("lines", "message"),
+    [
+        (["id,product,id", "a,b,c"], "2 columns of that name"),
+        (["7,3,5.5", "7,4,1.5"], "a first line with the values '7', '3', '5.5'"),
+    ],
+)
+def test_init_of_a_table_without_usable_names(invoke, tmp_path, lines, message) -> None:
+    (tmp_path / "t.csv").write_text("\n".join(lines))
+
+    result = invoke("init", tmp_path / "t.csv", "--output", tmp_path / "configs")
+
+    assert result.exit_code == 2
+    assert message in result.stderr
+    assert not (tmp_path / "configs").exists()
+
+
+def test_init_says_which_columns_it_left_out_in_lines_that_fit(invoke, table, tmp_path) -> None:
+    folder = tmp_path / "rows"
+    folder.mkdir()
+    table.rename(folder / "a.csv")
+    lines = (folder / "a.csv").read_text().splitlines()
+    (folder / "b.csv").write_text(
+        "\n".join([f"{lines[0]},Note of the seller", *(f"{line},x" for line in lines[1:])])
+    )
+
+    result = invoke("init", folder, "--output", tmp_path / "configs")
+
+    assert result.exit_code == 0, result.stderr
+    assert "looked at 120 rows" in result.stderr
+    assert "  Note of the seller: left out: a.csv has no such column\n" in result.stderr
+    explained = [line for line in result.stderr.splitlines() if str(tmp_path) not in line]
+    assert max(map(len, explained)) <= 80
 
 
 def test_import_config(invoke, tmp_path) -> None:

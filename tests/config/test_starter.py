@@ -153,6 +153,76 @@ def test_columns_of_one_name():
         propose(table, "t.csv")
 
 
+def test_columns_whose_names_no_signature_takes_are_no_features():
+    columns = shop()
+    columns["Unit Price"] = columns.pop("UnitPrice")
+    columns["Gekauft für"] = columns.pop("BoughtAt")
+    columns["Beschreibung €"] = columns.pop("Description")
+    columns["stockcode"] = columns["Country"]
+    features, _, explanations = proposal(columns)
+    names = columns_of(features["query"]) | columns_of(features["candidate"])
+    assert not {"Unit Price", "Gekauft für", "Beschreibung €", "stockcode"} & set(names)
+    assert features["interaction"]["timestamp"] == "Gekauft für"
+    assert features["candidate"]["title"] == "Beschreibung €"
+    told = "its name cannot name an input of a SavedModel; rename it in the data, for example to"
+    assert f'Unit Price: left out: {told} "Unit_Price"' in explanations
+    assert "stockcode: left out: its name differs from another one in case only" in explanations
+
+
+def test_ids_whose_names_no_signature_takes():
+    columns = {"Customer ID": shop()["CustomerID"], "商品": shop()["StockCode"]}
+    with pytest.raises(InputError) as caught:
+        propose(pa.table(columns), "t.csv")
+    query, candidate = caught.value.problems
+    assert query.where == 't.csv: column "Customer ID"'
+    assert query.remedy.endswith('for example to "Customer_ID".')
+    assert candidate.where == 't.csv: column "商品"'
+
+
+@pytest.mark.parametrize(
+    ("values", "received"),
+    [
+        (["u1"] * ROWS, "the same id in every row"),
+        ([None] * ROWS, "no value in any row"),
+        ([b"u1", b"u2"] * (ROWS // 2), "values of the type binary, which no feature takes"),
+    ],
+)
+def test_the_id_by_name_cannot_be_one(values, received):
+    """Another column must not silently take the place of the users."""
+    with pytest.raises(InputError) as caught:
+        propose(pa.table({**shop(), "CustomerID": values}), "t.csv")
+    (problem,) = caught.value.problems
+    assert (problem.where, problem.received) == ('t.csv: column "CustomerID"', received)
+
+
+@pytest.mark.parametrize(
+    ("name", "values", "told"),
+    [
+        ("Lag", [datetime.timedelta(1)] * ROWS, "left out: values of the type duration[us]"),
+        ("Weight", [float("inf"), 1.0] * (ROWS // 2), "left out: infinite numbers"),
+        ("Picture", [[1.0, None, 2.0, 3.0]] * ROWS, "left out: vectors with gaps"),
+        ("Picture", [[1.0], [1.0, 2.0]] * (ROWS // 2), "left out: vectors of different lengths"),
+        ("Date", [f"{1 + row % 12}/9/2011 8:26" for row in range(ROWS)], "dates in a form"),
+        ("Date", [f"{1 + row % 12} Dec 2011" for row in range(ROWS)], "dates in a form"),
+        ("Date", [20111201 + row % 30 for row in range(ROWS)], "dates in a form"),
+        ("Cost", ["1,99" if row % 2 else "1.200,50" for row in range(ROWS)], "look like numbers"),
+        ("Cost", ["$1.99" if row % 2 else "$12.50" for row in range(ROWS)], "look like numbers"),
+    ],
+)
+def test_what_is_not_read_as_it_seems_to_be_meant_is_told(name, values, told):
+    _, _, explanations = proposal({**shop(), name: values})
+    (explanation,) = [line for line in explanations if line.startswith(f"{name}: ")]
+    assert told in explanation
+
+
+def test_codes_with_leading_zeros_are_no_numbers():
+    codes = [f"{row % 40:05}" for row in range(ROWS)]
+    columns = {**shop(), "CustomerID": codes, "Region": codes}
+    features, _, explanations = proposal(columns)
+    assert columns_of(features["query"])["Region"]["type"] == "categorical"
+    assert not any("look like numbers" in line for line in explanations)
+
+
 @pytest.mark.parametrize(("rows", "batch"), [(None, 1024), (1_000_000, 1024), (2000, 128), (3, 16)])
 def test_batch_fits_the_table(rows, batch):
     assert default_model_config(rows)["batch_size"] == batch

@@ -24,7 +24,20 @@ _UNITS = {
     "microseconds": 1_000_000,
     "nanoseconds": 1_000_000_000,
 }
-_TIME_WORDS = {"time", "timestamp", "date", "datetime", "ts", "at", "day", "epoch"}
+_FIRST_DATE_DIGITS, _LAST_DATE_DIGITS = 19_900_101, 21_001_231
+_WORD = r"[A-Za-z]{3,9}\.?"
+# Dates as many countries and programs write them, such as 12/9/2011 8:26 or 9 Dec 2011.
+_OTHER_DATE = (
+    r"^(\d{1,4}[/.]\d{1,2}[/.]\d{1,4}|\d{4}-\d{1,2}-\d{1,2}|\d{1,2}-(\d{1,2}|[A-Za-z]{3,9})-\d{2,4}"
+    rf"|({_WORD},? )?({_WORD} \d{{1,2}}|\d{{1,2}} {_WORD}),? \d{{4}})([T ,].*)?$"
+)
+# Numbers with a decimal comma, separators between thousands, or a currency.
+_SIGN = r"[^\dA-Za-z.,]{0,3}"
+_OTHER_NUMBER = rf"^{_SIGN}(\d{{1,3}}([,.' ]\d{{3}})+|\d+)([.,]\d+)?{_SIGN}$"
+_CODE = r"^[+-]?0\d"
+_DATE_FLAW = "dates in a form that is not read; write them as 2011-12-09 12:50:00"
+_NUMBER_FLAW = "they look like numbers; write them as 1234.5, without anything else"
+_TIME_WORDS = {"time", "timestamp", "date", "datetime", "ts", "at", "day", "epoch", "when"}
 
 
 class Kind(enum.Enum):
@@ -58,6 +71,7 @@ class Column:
         separator: Separator of a LIST column that is written as text.
         time_unit: Unit of a TIME column of integers.
         has_clock: Whether a TIME column tells the time of day.
+        flaw: What is wrong with values that are not read as what they seem to be meant as.
     """
 
     name: str
@@ -70,6 +84,7 @@ class Column:
     separator: str = ""
     time_unit: str = "seconds"
     has_clock: bool = False
+    flaw: str = ""
 
     @property
     def rows(self) -> int:
@@ -101,8 +116,8 @@ def _profile(name: str, values: pa.ChunkedArray) -> Column:
         return Column(name, Kind.EMPTY, nothing, 0, nothing)
     if data_values.is_list(values.type):
         return _list_column(name, values)
-    if pa.types.is_nested(values.type) or pa.types.is_binary(values.type):
-        return Column(name, Kind.OTHER, nothing, 0, nothing)
+    if not _is_plain(values.type):
+        return _other(name, f"values of the type {values.type}, which no feature takes")
     if data_values.is_text(values.type):
         return _text_column(name, values)
     codes, distinct = _codes(values)
@@ -115,7 +130,22 @@ def _profile(name: str, values: pa.ChunkedArray) -> Column:
         return Column(name, Kind.BOOLEAN, codes, distinct, _numbers(values))
     if data_values.is_number(values.type):
         return _number_column(name, values, codes, distinct)
-    return Column(name, Kind.OTHER, codes, distinct, nothing)
+    raise ValueError(f"column {name!r} has the unexpected type {values.type}")
+
+
+def _is_plain(data_type: pa.DataType) -> bool:
+    """Returns whether values of a type can be one value of a feature."""
+    return (
+        data_values.is_text(data_type)
+        or data_values.is_time(data_type)
+        or data_values.is_number(data_type)
+        or pa.types.is_boolean(data_type)
+    )
+
+
+def _other(name: str, flaw: str) -> Column:
+    nothing = np.zeros(0)
+    return Column(name, Kind.OTHER, nothing, 0, nothing, flaw=flaw)
 
 
 def _codes(values: pa.ChunkedArray) -> tuple[np.ndarray, int]:
@@ -136,7 +166,11 @@ def _numbers(values: pa.ChunkedArray) -> np.ndarray:
 
 def _number_column(name: str, values: pa.ChunkedArray, codes: np.ndarray, distinct: int) -> Column:
     numbers = _numbers(values)
+    if pa.types.is_floating(values.type) and pc.any(pc.is_inf(values)).as_py():
+        return _other(name, "infinite numbers; leave such values empty")
     known = numbers[~np.isnan(numbers)]
+    if _are_date_digits(name, known):
+        return _other(name, _DATE_FLAW)
     is_integer = bool(len(known)) and bool(np.all(known == np.floor(known)))
     unit = _time_unit(name, known) if is_integer else ""
     if unit:
@@ -156,6 +190,15 @@ def _time_unit(name: str, numbers: np.ndarray) -> str:
     return ""
 
 
+def _are_date_digits(name: str, numbers: np.ndarray) -> bool:
+    """Returns whether numbers under the name of a time are dates written as 20111209."""
+    if not len(numbers) or not _TIME_WORDS & set(name_words(name)):
+        return False
+    months, days = numbers // 100 % 100, numbers % 100
+    in_range = (numbers >= _FIRST_DATE_DIGITS) & (numbers <= _LAST_DATE_DIGITS)
+    return bool(np.all(in_range & (months >= 1) & (months <= 12) & (days >= 1) & (days <= 31)))
+
+
 def _has_clock(values: pa.ChunkedArray) -> bool:
     per_day = {"s": 86_400, "ms": 86_400_000, "us": 86_400_000_000, "ns": 86_400_000_000_000}
     ticks = values.drop_null().cast(pa.int64()).to_numpy()
@@ -169,7 +212,8 @@ def _text_column(name: str, values: pa.ChunkedArray) -> Column:
     if not distinct:
         return Column(name, Kind.EMPTY, codes, 0, np.zeros(0))
     sample = pc.unique(words).drop_null()
-    if _all_match(sample, data_values.NUMBER_PATTERN):
+    has_codes = pc.any(pc.match_substring_regex(sample, _CODE)).as_py()
+    if not has_codes and _all_match(sample, data_values.NUMBER_PATTERN):
         return _number_column(name, words.cast(pa.float64()), codes, distinct)
     if _all_match(sample, data_values.TIME_PATTERN):
         has_clock = bool(pc.any(pc.match_substring(sample, ":")).as_py())
@@ -195,7 +239,23 @@ def _text_column(name: str, values: pa.ChunkedArray) -> Column:
             separator=separator,
         )
     counts = pc.count_substring_regex(sample, r"\S+").to_numpy()
-    return Column(name, Kind.TEXT, codes, distinct, np.zeros(0), words=float(np.mean(counts)))
+    return Column(
+        name,
+        Kind.TEXT,
+        codes,
+        distinct,
+        np.zeros(0),
+        words=float(np.mean(counts)),
+        flaw=_flaw_of_text(sample),
+    )
+
+
+def _flaw_of_text(values: pa.Array) -> str:
+    """Returns what text seems to be meant as if it is not read as that."""
+    if _all_match(values, _OTHER_DATE):
+        return _DATE_FLAW
+    are_codes = _all_match(values, r"^\d+$")
+    return _NUMBER_FLAW if not are_codes and _all_match(values, _OTHER_NUMBER) else ""
 
 
 def _all_match(values: pa.Array, pattern: str) -> bool:
@@ -231,10 +291,13 @@ def _list_column(name: str, values: pa.ChunkedArray) -> Column:
     if not len(lengths) or not lengths.max():
         return Column(name, Kind.EMPTY, nothing, 0, nothing)
     if pa.types.is_floating(element):
-        same = bool(np.all(lengths == lengths[0]))
-        kind = Kind.VECTOR if same else Kind.OTHER
-        return Column(name, kind, nothing, 0, nothing, length=int(lengths[0]))
+        if np.any(lengths != lengths[0]):
+            return _other(name, "vectors of different lengths")
+        elements = pc.list_flatten(values)
+        if not pc.all(pc.fill_null(pc.is_finite(elements), False)).as_py():
+            return _other(name, "vectors with gaps")
+        return Column(name, Kind.VECTOR, nothing, 0, nothing, length=int(lengths[0]))
     if data_values.is_text(element) or pa.types.is_integer(element):
         length = max(1, int(np.ceil(np.percentile(lengths, 95))))
         return Column(name, Kind.LIST, nothing, 0, nothing, length=length)
-    return Column(name, Kind.OTHER, nothing, 0, nothing)
+    return _other(name, f"lists of the type {element}, which no feature takes")

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 import numpy as np
 
 from tfx_retrieval.config.profile import Column, Kind, name_words
 
-_QUERY_WORDS = (
+QUERY_WORDS = (
     "user",
     "customer",
     "buyer",
@@ -24,7 +26,7 @@ _QUERY_WORDS = (
     "origin",
     "source",
 )
-_CANDIDATE_WORDS = (
+CANDIDATE_WORDS = (
     "item",
     "product",
     "movie",
@@ -74,15 +76,15 @@ _LARGE_EFFECT = 0.7
 def find_ids(columns: list[Column]) -> tuple[Column | None, Column | None]:
     """Returns the most likely id columns of query and candidate; None where there is none."""
     usable = [column for column in columns if _can_be_id(column)]
-    queries = sorted(usable, key=lambda column: -_id_score(column, _QUERY_WORDS))
+    queries = sorted(usable, key=lambda column: -_id_score(column, QUERY_WORDS))
     query = queries[0] if queries else None
     rest = [column for column in usable if column is not query]
-    candidates = sorted(rest, key=lambda column: -_id_score(column, _CANDIDATE_WORDS))
+    candidates = sorted(rest, key=lambda column: -_id_score(column, CANDIDATE_WORDS))
     candidate = candidates[0] if candidates else None
     if query is not None and candidate is not None:
         # Of two columns that no name tells apart, queries are the more numerous.
-        unnamed = _hint(query, _QUERY_WORDS) + _hint(candidate, _CANDIDATE_WORDS) == 0
-        swapped = _hint(query, _CANDIDATE_WORDS) + _hint(candidate, _QUERY_WORDS) > 0
+        unnamed = _hint(query, QUERY_WORDS) + _hint(candidate, CANDIDATE_WORDS) == 0
+        swapped = _hint(query, CANDIDATE_WORDS) + _hint(candidate, QUERY_WORDS) > 0
         if swapped or (unnamed and candidate.distinct > query.distinct):
             query, candidate = candidate, query
     return query, candidate
@@ -91,17 +93,22 @@ def find_ids(columns: list[Column]) -> tuple[Column | None, Column | None]:
 def _can_be_id(column: Column) -> bool:
     if column.kind not in (Kind.INTEGER, Kind.TEXT) or column.words > 3:
         return False
-    is_named = _hint(column, _QUERY_WORDS) or _hint(column, _CANDIDATE_WORDS)
+    is_named = _hint(column, QUERY_WORDS) or _hint(column, CANDIDATE_WORDS)
     share = 1.0 if is_named and is_identifier(column) else _ROW_NUMBER_SHARE
     return 2 <= column.distinct <= max(2, share * column.rows)
 
 
-def _hint(column: Column, words: tuple[str, ...]) -> int:
-    return int(bool(set(words) & set(name_words(column.name))))
+def is_named(column: Column, words: Collection[str]) -> bool:
+    """Returns whether the name of a column has one of `words` in it."""
+    return not set(name_words(column.name)).isdisjoint(words)
+
+
+def _hint(column: Column, words: Collection[str]) -> int:
+    return int(is_named(column, words))
 
 
 def _id_score(column: Column, words: tuple[str, ...]) -> float:
-    other = _CANDIDATE_WORDS if words is _QUERY_WORDS else _QUERY_WORDS
+    other = CANDIDATE_WORDS if words is QUERY_WORDS else QUERY_WORDS
     score = 6.0 * _hint(column, words) - 3.0 * _hint(column, other)
     score += 3.0 * is_identifier(column)
     score -= 6.0 * is_label(column) + 6.0 * is_quantity(column)

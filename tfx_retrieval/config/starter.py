@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Iterator
 from typing import Any
 
 import numpy as np
@@ -9,6 +10,7 @@ import pyarrow as pa
 
 from tfx_retrieval.config import roles
 from tfx_retrieval.config.findings import listing, quote
+from tfx_retrieval.config.input_names import is_input_name, plain_name
 from tfx_retrieval.config.profile import Column, Kind, profile
 from tfx_retrieval.errors import InputError, Problem
 
@@ -16,6 +18,7 @@ _MAX_CATEGORIES = 1000
 _MAX_INTEGER_CATEGORIES = 20
 _MAX_LIST_VALUES = 64
 _HISTORY_ROWS = 3
+_MAX_NAME = 128
 
 Feature = dict[str, Any]
 
@@ -60,7 +63,8 @@ def propose(table: pa.Table, name: str) -> tuple[dict[str, Any], dict[str, Any],
         was taken for and why.
 
     Raises:
-        InputError: The table has no rows, or no two columns that can be ids.
+        InputError: The table has no rows, or no two columns that can be ids, or what its names say
+            are ids cannot be used as such.
     """
     if not table.num_rows:
         raise InputError(Problem(name, "no rows", "a table of interactions"))
@@ -68,15 +72,48 @@ def propose(table: pa.Table, name: str) -> tuple[dict[str, Any], dict[str, Any],
     if repeated:
         received = "several columns called " + listing(map(quote, sorted(repeated)))
         raise InputError(Problem(name, received, "columns of different names"))
-    columns = [column for column in profile(table) if _is_usable_name(column.name)]
+    columns = [column for column in profile(table) if column.name]
     query, candidate = roles.find_ids(columns)
     if query is None or candidate is None:
         raise InputError(_no_ids(columns, name))
+    problems = [
+        problem
+        for column, known_as in ((query, roles.QUERY_WORDS), (candidate, roles.CANDIDATE_WORDS))
+        for problem in _id_problems(column, columns, known_as, name)
+    ]
+    if problems:
+        raise InputError(problems)
     return _Proposal(columns, query, candidate, name, table.num_rows).documents()
 
 
-def _is_usable_name(name: str) -> bool:
-    return 0 < len(name) <= 128 and name.isprintable()
+def _id_problems(
+    column: Column, columns: list[Column], words: Collection[str], name: str
+) -> Iterator[Problem]:
+    """Yields what keeps the most likely id of a side from being one.
+
+    Args:
+        column: The id that was found.
+        columns: All columns of the table.
+        words: Words in the names of such ids.
+        name: What to call the table.
+    """
+    if not roles.is_named(column, words):
+        # The table has a better one by name, then, but it is unusable by its values.
+        for other in columns:
+            if roles.is_named(other, words) and roles.is_identifier(other) and other.distinct < 2:
+                received = other.flaw or (
+                    "the same id in every row" if other.distinct else "no value in any row"
+                )
+                expected = "an id that tells apart who asks and what is retrieved"
+                yield Problem(f"{name}: column {quote(other.name)}", received, expected)
+                return
+    if not is_input_name(column.name):
+        yield Problem(
+            f"{name}: column {quote(column.name)}",
+            "the likely id, under a name that no input of a SavedModel can have",
+            "ASCII letters, digits and underscores, a letter first",
+            f"Rename the column in the data, for example to {quote(plain_name(column.name))}.",
+        )
 
 
 def _no_ids(columns: list[Column], name: str) -> Problem:
@@ -113,17 +150,26 @@ class _Proposal:
         used |= self._time()
         used |= self._label()
         used |= self._title()
+        spellings = {name.lower() for name in used}
         for column in self._columns:
-            if column.name not in used:
+            if column.name in used:
+                continue
+            fault = _name_fault(column.name, spellings)
+            if fault:
+                self._explain(column, f"left out: {fault}")
+            else:
                 self._feature(column)
-        features: dict[str, Any] = {"version": 1, "name": self._name[:128] or "features"}
+                spellings.add(column.name.lower())
+        features: dict[str, Any] = {"version": 1, "name": self._name[:_MAX_NAME] or "features"}
         features |= self._sides
         if self._interaction:
             features["interaction"] = self._interaction
         return features, default_model_config(self._rows), self._explanations
 
     def _explain(self, column: Column, text: str) -> None:
-        self._explanations.append(f"{column.name}: {text}")
+        name = column.name if column.name.isprintable() else quote(column.name)
+        flaw = f"; {column.flaw}" if column.flaw and column.flaw not in text else ""
+        self._explanations.append(f"{name}: {text}{flaw}")
 
     def _add(self, side: str, column: Column, **feature: Any) -> None:
         self._sides[side]["features"].append({"column": column.name, **feature})
@@ -143,22 +189,27 @@ class _Proposal:
         self._interaction["timestamp"] = column.name
         self._interaction["time_unit"] = column.time_unit
         cycles = ["hour_of_day", "day_of_week"] if column.has_clock else ["day_of_week"]
-        self._add(
-            "query",
-            column,
-            type="temporal",
-            time_unit=column.time_unit,
-            cyclical={"cycles": cycles},
-        )
-        text = f"the time of the interaction; {' and '.join(cycles)} as features of the query"
-        self._explain(column, text)
+        text = f"{' and '.join(cycles)} as features of the query"
+        fault = _name_fault(column.name)
+        if fault:
+            text = f"no feature, since {fault}"
+        else:
+            self._add(
+                "query",
+                column,
+                type="temporal",
+                time_unit=column.time_unit,
+                cyclical={"cycles": cycles},
+            )
+        self._explain(column, f"the time of the interaction; {text}")
         self._history()
         return {column.name}
 
     def _history(self) -> None:
         rows = self._query.rows / self._query.distinct
-        name = f"{self._candidate.name}_history"[:128]
-        if rows < _HISTORY_ROWS or name in {column.name for column in self._columns}:
+        name = f"{self._candidate.name}_history"[:_MAX_NAME]
+        names = {column.name.lower() for column in self._columns}
+        if rows < _HISTORY_ROWS or name.lower() in names:
             return
         length = int(min(50, max(5, 5 * round(rows / 5))))
         history = {"column": name, "type": "history", "history": {"max_length": length}}
@@ -184,8 +235,11 @@ class _Proposal:
         if column is None:
             return set()
         self._sides["candidate"]["title"] = column.name
-        self._add("candidate", column, type="text")
-        text = f"the candidates' title, shown beside {self._candidate.name}; its words as a feature"
+        fault = _name_fault(column.name)
+        if not fault:
+            self._add("candidate", column, type="text")
+        use = f"no feature, since {fault}" if fault else "its words as a feature"
+        text = f"the candidates' title, shown beside {self._candidate.name}; {use}"
         self._explain(column, text)
         return {column.name}
 
@@ -193,7 +247,7 @@ class _Proposal:
         if column.kind in (Kind.EMPTY, Kind.OTHER) or (
             column.distinct < 2 and column.kind not in (Kind.LIST, Kind.VECTOR)
         ):
-            reason = "one value only" if column.distinct == 1 else column.kind.value
+            reason = "one value only" if column.distinct == 1 else column.flaw or column.kind.value
             self._explain(column, f"left out: {reason}")
             return
         if roles.is_quantity(column):
@@ -220,6 +274,23 @@ class _Proposal:
         rules.append({"column": column.name, "min": 1 if column.kind == Kind.INTEGER else 0})
         text = f"rows below {rules[-1]['min']} are left out: {negative:,} are negative"
         self._explain(column, f"{text}, as returns are")
+
+
+def _name_fault(name: str, spellings: Collection[str] = ()) -> str:
+    """Returns why a column's name cannot name a feature, or an empty text.
+
+    Args:
+        name: The name.
+        spellings: Names in use, in lower case.
+    """
+    if len(name) > _MAX_NAME:
+        return f"its name is longer than {_MAX_NAME} characters"
+    if not is_input_name(name):
+        remedy = f"rename it in the data, for example to {quote(plain_name(name))}"
+        return f"its name cannot name an input of a SavedModel; {remedy}"
+    if name.lower() in spellings:
+        return "its name differs from another one in case only"
+    return ""
 
 
 def _transform(column: Column) -> tuple[Feature, str]:

@@ -15,7 +15,7 @@ UTC = pa.timestamp("s", "UTC")
 def read(tmp_path, text, **options):
     path = tmp_path / "t.csv"
     path.write_text(text)
-    return read_any_table(path, **options)
+    return read_any_table(path, **options).table
 
 
 @pytest.mark.parametrize(
@@ -50,7 +50,7 @@ def test_a_column_without_values_is_text(tmp_path):
 def test_the_type_is_found_over_several_files(tmp_path):
     (tmp_path / "a.csv").write_text("a,b,c\n1,1,1\n")
     (tmp_path / "b.csv").write_text("c,a,b\n1,2.5,x\n")
-    table = read_any_table(tmp_path)
+    table = read_any_table(tmp_path).table
     assert table.to_pydict() == {"a": [1.0, 2.5], "b": ["1", "x"], "c": [1, 1]}
 
 
@@ -58,7 +58,7 @@ def test_parquet_columns_keep_their_types(tmp_path):
     table = pa.table({"a": [1, 2], "b": ["1", "2"], "c": [[1], [2]], "d": ["x", "x"]})
     table = table.set_column(3, "d", table["d"].dictionary_encode())
     pq.write_table(table, tmp_path / "t.parquet")
-    found = read_any_table(tmp_path / "t.parquet")
+    found = read_any_table(tmp_path / "t.parquet").table
     assert found.schema.types[:3] == [pa.int64(), pa.string(), pa.list_(pa.int64())]
     assert found.to_pydict() == table.to_pydict()
 
@@ -67,20 +67,21 @@ def test_max_rows_stops_early(tmp_path):
     lines = ["a,b", *(f"{number},x" for number in range(200_000)), "z,x"]
     table = read(tmp_path, "\n".join(lines), max_rows=1000)
     assert table["a"].to_pylist() == list(range(1000))
-    assert read_any_table(tmp_path / "t.csv")["a"].type == pa.string()
+    assert read_any_table(tmp_path / "t.csv").table["a"].type == pa.string()
 
 
 @pytest.mark.parametrize(
     ("text", "message"),
     [
         ("a,b,a\n1,2,3\n", "column 'a'\n  expected one, but got 2 columns of that name"),
-        ("a,\n1,2\n", "header\n  expected a name for each, but got a column without a name"),
         ("a,b\n", "expected at least one row, but got a table without rows"),
         (
             "6.0,2013-03-27 03:35:00 UTC,-73.97,x\n1,2013-03-27 03:35:00 UTC,2,y\n",
             "expected a first line with the names of the columns, but got a first line with the "
             "values '6.0', '2013-03-27 03:35:00 UTC', '-73.97'",
         ),
+        ("u1,i2,lamp,3.99\nu2,i1,mug,2.5\n", "a first line with the values 'u1', 'i2', 'lamp'"),
+        ("12,117,5\n13,118,4\n", "a first line with the values '12', '117', '5'"),
     ],
 )
 def test_what_is_no_table(tmp_path, text, message):
@@ -89,8 +90,19 @@ def test_what_is_no_table(tmp_path, text, message):
     assert message in str(error.value)
 
 
-def test_files_with_other_columns_are_refused(tmp_path):
+def test_columns_that_not_all_files_have_are_left_out(tmp_path):
     (tmp_path / "a.csv").write_text("a,b\n1,1\n")
-    (tmp_path / "b.csv").write_text("a,c\n1,1\n")
-    with pytest.raises(InputError, match=r"got a difference in 'b', 'c'"):
-        read_any_table(tmp_path)
+    (tmp_path / "b.csv").write_text("a,c\n2,1\n")
+    found = read_any_table(tmp_path)
+    assert found.table.to_pydict() == {"a": [1, 2]}
+    assert found.left_out == {
+        "b": "b.csv has no such column",
+        "c": "a.csv has no such column",
+    }
+
+
+def test_a_column_without_a_name_is_left_out(tmp_path):
+    (tmp_path / "t.csv").write_text(",2020,a,b\n0,7,x,\n1,8,y,\n")
+    found = read_any_table(tmp_path / "t.csv")
+    assert found.table.select(["2020", "a"]).to_pydict() == {"2020": [7, 8], "a": ["x", "y"]}
+    assert found.left_out == {"": "it has no name"}

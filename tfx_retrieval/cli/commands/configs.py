@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import pathlib
+import textwrap
 from collections.abc import Mapping
 from typing import Any
 
@@ -28,12 +29,16 @@ def init(data: str, output: pathlib.Path, force: bool) -> None:
     """Write features.json and model.json to start from, for the table DATA (CSV or Parquet)."""
     from tfx_retrieval.config import starter
 
-    table = data_checks.read_table(data, _ROWS_TO_LOOK_AT)
-    feature_config, model_config, explanations = starter.propose(table, data)
+    read = data_checks.read_table(data, _ROWS_TO_LOOK_AT)
+    feature_config, model_config, explanations = starter.propose(read.table, data)
     feature_config["name"] = pathlib.PurePath(data).name.split(".")[0][:128] or "features"
-    click.echo(f"looked at {table.num_rows:,} rows of {data}:", err=True)
+    explanations += [f"{name or 'column'}: left out: {why}" for name, why in read.left_out.items()]
+    click.echo(f"looked at {read.table.num_rows:,} rows of {data}:", err=True)
     for explanation in explanations:
-        click.echo(f"  {explanation}", err=True)
+        wrapped = textwrap.fill(
+            explanation, 78, initial_indent="  ", subsequent_indent="      ", break_on_hyphens=False
+        )
+        click.echo(wrapped, err=True)
     _write(output, feature_config, model_config, force)
     click.echo(f"Read {output / _FEATURES} before a run: it is a guess.", err=True)
 
