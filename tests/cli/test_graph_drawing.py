@@ -5,7 +5,7 @@ import re
 import xml.etree.ElementTree
 
 from tfx_retrieval.cli import graph_drawing
-from tfx_retrieval.cli.run_directory import Step
+from tfx_retrieval.pipelines.run_store import Step
 
 SVG = "{http://www.w3.org/2000/svg}"
 

@@ -6,8 +6,9 @@ import pytest
 import rich.console
 import rich.table
 
-from tfx_retrieval.cli import reports, run_directory
+from tfx_retrieval.cli import reports
 from tfx_retrieval.cli.recommending import Recommendation
+from tfx_retrieval.pipelines import run_store
 
 
 def text(table: rich.table.Table) -> str:
@@ -77,8 +78,8 @@ def test_printed_metrics_fit_80_columns(capsys: pytest.CaptureFixture[str]) -> N
 
 def test_timings_add_up() -> None:
     steps = [
-        run_directory.Step("InteractionExampleGen", "done", 4.0, (), {}),
-        run_directory.Step("Transform", "reused", 12.0, ("InteractionExampleGen",), {}),
+        run_store.Step("InteractionExampleGen", "done", 4.0, (), {}),
+        run_store.Step("Transform", "reused", 12.0, ("InteractionExampleGen",), {}),
     ]
 
     rows = lines(reports.timings_table(steps))

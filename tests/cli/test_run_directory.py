@@ -33,9 +33,10 @@ def test_steps_hold_the_latest_execution_and_what_it_read(metadata) -> None:
     assert all(0 <= step.seconds < 5 for step in steps)
 
 
-def test_artifact_is_the_latest_one(metadata) -> None:
+def test_artifact_is_the_latest_finished_one(metadata) -> None:
     metadata.execution("Transform", {}, {"transform_graph": ["/first"]})
     metadata.execution("Transform", {}, {"transform_graph": ["/second"]})
+    metadata.execution("Transform", {}, {"transform_graph": ["/third"]}, state="FAILED")
 
     directory = run_directory.RunDirectory(metadata.folder)
 
@@ -56,6 +57,13 @@ def test_metrics(metadata) -> None:
     (metadata.folder / "metrics.json").write_text(json.dumps({"eval": {"mrr": 0.5}}))
 
     assert directory.metrics() == {"eval": {"mrr": 0.5}}
+
+
+@pytest.mark.parametrize("content", [b"{", b"\xff"])
+def test_damaged_metrics_are_named(metadata, content) -> None:
+    (metadata.folder / "metrics.json").write_bytes(content)
+    with pytest.raises(InputError, match=r"metrics\.json\n  expected JSON in UTF-8"):
+        run_directory.RunDirectory(metadata.folder).metrics()
 
 
 def test_other_folders_are_refused_with_a_remedy(tmp_path: pathlib.Path) -> None:

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import html
 from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
 
 from tfx_retrieval.cli.progress import format_seconds
-from tfx_retrieval.cli.run_directory import Step
+
+if TYPE_CHECKING:
+    from tfx_retrieval.pipelines.run_store import Step
 
 _WIDTH, _HEIGHT = 190, 46
 _GAP_X, _GAP_Y = 24, 56

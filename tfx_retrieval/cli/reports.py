@@ -7,7 +7,7 @@ import shutil
 import sys
 import textwrap
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import rich.box
 import rich.console
@@ -15,7 +15,9 @@ import rich.table
 
 from tfx_retrieval.cli.progress import format_seconds
 from tfx_retrieval.cli.recommending import Recommendation
-from tfx_retrieval.cli.run_directory import Step
+
+if TYPE_CHECKING:
+    from tfx_retrieval.pipelines.run_store import Step
 
 _METRIC = re.compile(r"(?P<name>recall|ndcg|hit_rate|mrr|coverage)(?:@(?P<k>\d+))?")
 _NAME_WIDTH = 40
