@@ -9,13 +9,16 @@ always gives the same bytes here, so that a pipeline's cache keys stay stable.
 from __future__ import annotations
 
 import base64
+import contextlib
 import csv
 import dataclasses
 import hashlib
 import io
 import os
 import re
+import tempfile
 import zipfile
+from collections.abc import Iterator
 
 from tfx.dsl.io import fileio
 
@@ -107,6 +110,22 @@ def read_module(directory: str) -> PackagedModule:
         source_uri=os.path.join(directory, sources[0]),
         wheel_uri=os.path.join(directory, wheels[0]),
     )
+
+
+@contextlib.contextmanager
+def local_source(module: PackagedModule) -> Iterator[str]:
+    """Yields the path of a copy of a module's `.py` file, for the length of a block.
+
+    Python imports from local files only, and writes bytecode beside them, while an artifact may be
+    anywhere and must stay as it is.
+
+    Args:
+        module: What `read_module` returned.
+    """
+    with tempfile.TemporaryDirectory() as directory:
+        path = os.path.join(directory, f"{module.name}.py")
+        fileio.copy(module.source_uri, path)
+        yield path
 
 
 def _wheel(name: str, version: str, content: bytes) -> bytes:

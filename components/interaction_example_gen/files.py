@@ -9,6 +9,7 @@ from __future__ import annotations
 import csv
 import dataclasses
 import glob
+import io
 import os
 from collections.abc import Iterator, Sequence
 from typing import Any
@@ -29,6 +30,7 @@ _SUFFIXES = (
 _FORMATS = "a CSV file with a header (also .gz or .zst), or a Parquet file"
 _COMPRESSIONS = {b"\x1f\x8b": "gzip", b"\x28\xb5\x2f\xfd": "zstd", b"BZh": "bz2"}
 _HEADER_BYTES = 1 << 20
+_BUFFER_BYTES = 1 << 20
 _DELIMITERS = ",\t;|"
 
 
@@ -85,8 +87,52 @@ def open_file(path: str) -> Any:
     if is_remote(path):
         from tfx.dsl.io import fileio
 
-        return pa.PythonFile(fileio.open(path, "rb"), mode="r")
+        return pa.PythonFile(io.BufferedReader(_RemoteFile(fileio.open(path, "rb")), _BUFFER_BYTES))
     return pa.OSFile(path, "rb")
+
+
+class _RemoteFile(io.RawIOBase):
+    """A file of TensorFlow's file systems with what Python, and so Arrow, expects of a file.
+
+    TensorFlow's own has no `closed`, which Arrow takes for closed.
+    """
+
+    def __init__(self, file: Any):
+        """Wraps a `tf.io.gfile.GFile` that is open for reading bytes."""
+        super().__init__()
+        self._file = file
+        self._size = file.size()
+
+    def readable(self) -> bool:
+        """Returns True."""
+        return True
+
+    def seekable(self) -> bool:
+        """Returns True."""
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        """Reads at most as many bytes as the buffer holds; 0 at the end of the file."""
+        view = memoryview(buffer).cast("B")
+        content = self._file.read(len(view))
+        view[: len(content)] = content
+        return len(content)
+
+    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
+        """Moves to a place counted from the start, the current place or the end."""
+        base = {io.SEEK_SET: 0, io.SEEK_CUR: self._file.tell(), io.SEEK_END: self._size}
+        self._file.seek(base[whence] + offset)
+        return self._file.tell()
+
+    def tell(self) -> int:
+        """Returns the current place."""
+        return self._file.tell()
+
+    def close(self) -> None:
+        """Closes the file."""
+        if not self.closed:
+            self._file.close()
+        super().close()
 
 
 def open_csv_stream(file: TableFile) -> pa.NativeFile:

@@ -53,13 +53,17 @@ class Executor(tfx_executor.GenericExecutor):
         # TFX checks only that it exists, and does not say which module left nothing there.
         fileio.makedirs(directory)
         # What run_fn prints, Keras' line for each epoch above all, is progress, not output.
-        with LineLogger(_LOGGER) as stream, contextlib.redirect_stdout(stream):
+        with (
+            packaging.local_source(module) as source,
+            LineLogger(_LOGGER) as stream,
+            contextlib.redirect_stdout(stream),
+        ):
             super().Do(
                 input_dict,
                 output_dict,
                 {
                     **exec_properties,
-                    standard_component_specs.MODULE_FILE_KEY: module.source_uri,
+                    standard_component_specs.MODULE_FILE_KEY: source,
                     config_key: json_utils.dumps(custom_config),
                 },
             )

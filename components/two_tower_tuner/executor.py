@@ -49,13 +49,16 @@ class Executor(tfx_executor.Executor):
         _check_has_tuner(module)
         custom_config = overrides.custom_config(exec_properties)
         # What tuner_fn prints, trials and epochs, is progress, not output.
-        with contextlib.redirect_stdout(LineLogger(_LOGGER)):
+        with (
+            packaging.local_source(module) as source,
+            contextlib.redirect_stdout(LineLogger(_LOGGER)),
+        ):
             super().Do(
                 input_dict,
                 output_dict,
                 {
                     **exec_properties,
-                    standard_component_specs.MODULE_FILE_KEY: module.source_uri,
+                    standard_component_specs.MODULE_FILE_KEY: source,
                     standard_component_specs.CUSTOM_CONFIG_KEY: json_utils.dumps(custom_config),
                 },
             )
