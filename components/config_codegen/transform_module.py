@@ -38,6 +38,7 @@ _CALENDAR_CYCLES = frozenset(
 # What each helper function of the template itself uses.
 _HELPER_USES = {
     "_strings": ("_as_text",),
+    "_split_values": ("_lists", "_as_text"),
     "_list_values": ("_lists", "_as_text"),
     "_last_values": ("_lists", "_as_text"),
     "_min_max_symmetric": ("_min_max",),
@@ -362,8 +363,7 @@ class _TransformWriter:
             arguments: dict[str, Expression] = {"max_values": str(feature.values.max_values)}
             if feature.values.HasField("separator"):
                 arguments["separator"] = literal(feature.values.separator)
-                text = self._helper("_strings", column)
-                value = self._helper("_split_values", text, **arguments)
+                value = self._helper("_split_values", column, **arguments)
             else:
                 value = self._helper("_list_values", column, **arguments)
             fill = _fill_list(feature)[: feature.values.max_values]

@@ -144,7 +144,7 @@ _UNSEEN = {
     **_FULL,
     **{"city": "Lima", "fruit": "kiwi", "top two": "?", "often": "?", "three oov": "new"},
     **{"home": "Lima", "made in": "Bern", "item": "i9", "shelf": 99, "slot": -5},
-    **{"tags": ["y", "new"], "genres": "Drama|Action", "bio": "Green lamp green"},
+    **{"tags": ["y", "new"], "genres": ["Drama", "Action"], "bio": "Green lamp green"},
     **{"earlier": ["i9", "i2"], "price": 20.0, "heat": -99.0, "age": 1000.0},
 }
 

@@ -132,7 +132,7 @@ def preprocessing_fn(inputs):
 
     # Candidate: "genres", categorical.
     genres = _filled(
-        _split_values(_strings(inputs["genres"]), max_values=8, separator="|"),
+        _split_values(inputs["genres"], max_values=8, separator="|"),
         ["other"],
     )
     outputs["genres"] = _padded(
@@ -240,8 +240,11 @@ def _as_text(x):
 
 
 def _split_values(x, max_values, separator):
-    """Returns the parts of each text `[batch, max_values]`, padded with empty ones."""
-    parts = tf.strings.split(x, separator)
+    """Returns the parts of a row's texts `[batch, max_values]`, padded with empty ones."""
+    # A row holds the whole text, or its parts, into which an ExampleGen split it.
+    if not isinstance(x, tf.SparseTensor):
+        x = tf.reshape(x, [tf.shape(x)[0], -1])
+    parts = tf.strings.split(_lists(x), separator).merge_dims(1, 2)
     return parts.to_tensor("", shape=[None, max_values])
 
 
