@@ -2,10 +2,10 @@
 
     python tests/bench/bench_quality.py --data DIRECTORY [--protocol q1 ...] [--seeds 3]
 
-DIRECTORY holds ml-100k/u.data and ml-1m/ratings.csv, gzipped or not; the retail protocol uses the
-demo's data and needs none. Every figure comes from this project's components, run as a pipeline:
-split, statistics, generated modules, transform, training and RetrievalEvaluator. Each seed has its
-own split and its own training. No option was chosen by figures of a test split.
+DIRECTORY holds ml-100k/ (u.data, u.user, u.item) and ml-1m/ratings.csv, gzipped or not; the retail
+protocol uses the demo's data and needs none. Every figure comes from this project's components, run
+as a pipeline: split, statistics, generated modules, transform, training and RetrievalEvaluator.
+Each seed has its own split and its own training. No option was chosen by figures of a test split.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ import click  # noqa: E402
 import quality_runs  # noqa: E402
 import rich.console  # noqa: E402
 import rich.table  # noqa: E402
-from quality_protocols import PROTOCOLS, Protocol  # noqa: E402
+from quality_protocols import LOWER_IS_BETTER, PROTOCOLS, Protocol  # noqa: E402
 from quality_runs import Measured  # noqa: E402
 
 from tfx_retrieval import config, demo  # noqa: E402
@@ -54,22 +54,40 @@ def _spread(values: Sequence[float]) -> str:
     return f"{mean} ± {statistics.stdev(values):.4f}" if len(values) > 1 else mean
 
 
+def _row(name: str, values: Sequence[float | None]) -> list[str]:
+    return [name, *("" if x is None else f"{x:.4f}" for x in values)]
+
+
+def _reached(metric: str, value: float, target: float | None) -> bool:
+    if target is None:
+        return True
+    return value <= target if metric in LOWER_IS_BETTER else value >= target
+
+
+def _baseline_row(name: str, runs: Sequence[Measured], metrics: Sequence[str]) -> list[str]:
+    """Returns a baseline's means over the runs; empty cells where it has no figure."""
+    cells = []
+    for metric in metrics:
+        values = [run.baselines[name].get(metric) for run in runs]
+        cells.append("" if None in values else _spread(values))  # type: ignore[arg-type]
+    return [f"{name}, same runs", *cells]
+
+
 def _print(console: rich.console.Console, protocol: Protocol, runs: Sequence[Measured]) -> None:
     metrics = protocol.metrics
     table = rich.table.Table("", *metrics, title=protocol.title, title_justify="left")
     for published in protocol.published:
-        figures = [published.values.get(name) for name in metrics]
-        table.add_row(published.system, *("" if x is None else f"{x:.4f}" for x in figures))
-    popularity = [[run.popularity.get(name) for run in runs] for name in metrics]
-    shown = ["" if None in values else _spread(values) for values in popularity]  # type: ignore[arg-type]
-    table.add_row("popularity, same runs", *shown)
+        table.add_row(*_row(published.system, [published.values.get(name) for name in metrics]))
+    for name in runs[0].baselines:
+        table.add_row(*_baseline_row(name, runs, metrics))
     table.add_section()
     targets = [protocol.targets.get(name) for name in metrics]
-    table.add_row("to reach", *("" if x is None else f"{x:g}" for x in targets))
+    if protocol.targets:
+        table.add_row("to reach", *("" if x is None else f"{x:g}" for x in targets))
     ours = []
     for name, target in zip(metrics, targets, strict=True):
         values = [run.ours[name] for run in runs]
-        reached = target is None or statistics.mean(values) >= target
+        reached = _reached(name, statistics.mean(values), target)
         ours.append(f"[bold{'' if reached else ' red'}]{_spread(values)}")
     runs_text = f"{len(runs)} seeds" if len(runs) > 1 else "one seed"
     table.add_row(f"[bold]this project, {runs_text}", *ours)
@@ -90,7 +108,7 @@ def _as_json(
         "runs": [
             {
                 "eval": run.ours,
-                "baseline": run.popularity,
+                "baselines": run.baselines,
                 "training_seconds": run.training_seconds,
             }
             for run in runs

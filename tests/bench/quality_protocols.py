@@ -1,8 +1,4 @@
-"""Published protocols of retrieval quality: their data, splits, figures and sources.
-
-Pure NumPy and Arrow. Ratings are read from a path that the person gives; MovieLens' licence does
-not let them be part of this project. Every rating counts as a positive interaction.
-"""
+"""Published protocols of recommendation quality: their data, splits, figures and sources."""
 
 from __future__ import annotations
 
@@ -11,15 +7,25 @@ import pathlib
 from collections.abc import Callable
 
 import numpy as np
-import numpy.typing as npt
 import pyarrow as pa
-import pyarrow.csv
+from quality_data import (
+    read_ml_1m,
+    read_ml_100k,
+    read_ml_100k_described,
+    read_ml_100k_ratings,
+)
+from quality_ratings import AUC, RMSE
+from quality_splits import (
+    IntArray,
+    SplitCodes,
+    cold_split,
+    random_split,
+    ratio_split,
+    stratified_split,
+)
 
-TRAIN, EVAL, TEST = 0, 1, 2
-"""Codes of the splits; without TEST, figures are measured on EVAL."""
-
-IntArray = npt.NDArray[np.int64]
-SplitCodes = npt.NDArray[np.int8]
+LOWER_IS_BETTER = (RMSE,)
+"""Metrics whose target is an upper limit."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -42,13 +48,16 @@ class Protocol:
     Attributes:
         title: Short name.
         words: What is done, for the reader of the figures.
-        metrics: Metrics of RetrievalEvaluator that are shown; the first ones have targets.
-        targets: Smallest values to reach, by metric.
+        metrics: Metrics that are shown: of RetrievalEvaluator, those of a slice as
+            `slice metric`, and `quality_ratings.RMSE` or `AUC` of a label.
+        targets: Values to reach, by metric.
         published: Figures of others.
         features: FeatureConfig, a file name in `quality_configs`; "" for the demo's.
         read: Reads the interactions from the directory with the data sets; None: the demo's.
         split: Divides them by a seed; None: by InteractionExampleGen.
         model: ModelConfig, a file name in `quality_configs`; "" for the one that `init` proposes.
+        label: Column whose prediction is measured; "" for none.
+        binary: Whether the label is 0 or 1.
     """
 
     title: str
@@ -60,54 +69,8 @@ class Protocol:
     read: Callable[[pathlib.Path], pa.Table] | None = None
     split: Callable[[pa.Table, int], SplitCodes] | None = None
     model: str = ""
-
-
-def random_split(rows: int, eval_fraction: float, seed: int) -> SplitCodes:
-    """Returns codes of TRAIN and EVAL by one permutation of all rows.
-
-    Args:
-        rows: Number of rows.
-        eval_fraction: Share of EVAL, rounded to whole rows.
-        seed: Seed of the permutation.
-    """
-    order = np.random.default_rng(seed).permutation(rows)
-    codes = np.full(rows, TRAIN, np.int8)
-    codes[order[rows - round(rows * eval_fraction) :]] = EVAL
-    return codes
-
-
-def stratified_split(groups: IntArray, train_fraction: float, seed: int) -> SplitCodes:
-    """Divides the rows of each group at random into TRAIN and EVAL.
-
-    Follows `python_stratified_split` of recommenders-team/recommenders: of a group's n rows the
-    first round(n * train_fraction) in random order are TRAIN, halves rounded to even.
-
-    Args:
-        groups: [rows], the group of each row.
-        train_fraction: Share of TRAIN.
-        seed: Seed of the draw.
-    """
-    rank, size = _random_ranks(groups, seed)
-    return np.where(rank < np.round(size * train_fraction), TRAIN, EVAL).astype(np.int8)
-
-
-def ratio_split(groups: IntArray, held_out: float, seed: int) -> SplitCodes:
-    """Divides the rows of each group at random into TRAIN, EVAL and TEST.
-
-    Follows RecBole's `RS` split grouped by user: floor(n * held_out) of a group's n rows each are
-    EVAL and TEST, the remainder is TRAIN.
-
-    Args:
-        groups: [rows], the group of each row.
-        held_out: Share of EVAL, and of TEST.
-        seed: Seed of the draw.
-    """
-    rank, size = _random_ranks(groups, seed)
-    held = np.floor(size * held_out).astype(np.int64)
-    codes = np.full(len(groups), TRAIN, np.int8)
-    codes[rank < 2 * held] = EVAL
-    codes[rank < held] = TEST
-    return codes
+    label: str = ""
+    binary: bool = False
 
 
 def without_test(protocol: Protocol, table: pa.Table, seed: int) -> pa.Table:
@@ -127,97 +90,21 @@ def without_test(protocol: Protocol, table: pa.Table, seed: int) -> pa.Table:
     return table.filter(pa.array(place < last[users]))
 
 
-def core_rows(queries: IntArray, candidates: IntArray, least: int) -> npt.NDArray[np.bool_]:
-    """Returns which rows stay when rare queries and candidates are left out until none is rare.
-
-    Args:
-        queries: [rows].
-        candidates: [rows].
-        least: Rows that each query and each candidate must have among those that stay.
-    """
-    kept = np.ones(len(queries), bool)
-    while True:
-        frequent = kept.copy()
-        for column in (queries, candidates):
-            frequent &= np.bincount(column, weights=kept)[column] >= least
-        if (frequent == kept).all():
-            return kept
-        kept = frequent
-
-
-def positions(groups: IntArray, times: IntArray) -> IntArray:
-    """Returns each row's place in its group by time; rows of one time stay in their order.
-
-    Args:
-        groups: [rows], the group of each row.
-        times: [rows].
-    """
-    order = np.lexsort((np.arange(len(groups)), times, groups))
-    return _within_group(groups, order)[0]
-
-
-def _random_ranks(groups: IntArray, seed: int) -> tuple[IntArray, IntArray]:
-    """Returns each row's random place in its group, and the size of the group."""
-    keys = np.random.default_rng(seed).random(len(groups))
-    return _within_group(groups, np.lexsort((keys, groups)))
-
-
-def _within_group(groups: IntArray, order: IntArray) -> tuple[IntArray, IntArray]:
-    """Returns each row's place in its group and the group's size; `order` sorts by group."""
-    _, starts, sizes = np.unique(groups[order], return_index=True, return_counts=True)
-    places, counts = np.empty((2, len(groups)), np.int64)
-    places[order] = np.arange(len(groups)) - np.repeat(starts, sizes)
-    counts[order] = np.repeat(sizes, sizes)
-    return places, counts
-
-
-def read_ml_100k(directory: pathlib.Path) -> pa.Table:
-    """Returns user_id and movie_id of MovieLens-100K, in the order of the file.
-
-    Args:
-        directory: Holds `ml-100k/u.data` or `ml-100k/u.data.gz`.
-    """
-    names = ["user_id", "movie_id", "rating", "timestamp"]
-    table = pa.csv.read_csv(
-        _first_there(directory / "ml-100k" / "u.data"),
-        read_options=pa.csv.ReadOptions(column_names=names),
-        parse_options=pa.csv.ParseOptions(delimiter="\t"),
-    )
-    return table.select(names[:2])
-
-
-def read_ml_1m(directory: pathlib.Path) -> pa.Table:
-    """Returns user_id, movie_id and position of MovieLens-1M's 5-core.
-
-    `position` is the place of the row among its user's by time, rows of one second in the order of
-    the file, as in the files of the SASRec family; it stands in for the time.
-
-    Args:
-        directory: Holds `ml-1m/ratings.csv` or `ml-1m/ratings.csv.gz` (user_id, movie_id, rating,
-            timestamp).
-    """
-    table = pa.csv.read_csv(_first_there(directory / "ml-1m" / "ratings.csv"))
-    table = table.select(["user_id", "movie_id", "timestamp"])
-    users, movies = (table[name].to_numpy() for name in ("user_id", "movie_id"))
-    table = table.filter(pa.array(core_rows(users, movies, 5)))
-    place = positions(table["user_id"].to_numpy(), table["timestamp"].to_numpy())
-    return table.drop(["timestamp"]).append_column("position", pa.array(place))
-
-
-def _first_there(path: pathlib.Path) -> pathlib.Path:
-    packed = path.with_name(f"{path.name}.gz")
-    for choice in (path, packed):
-        if choice.exists():
-            return choice
-    raise FileNotFoundError(f"neither {path} nor {packed} is there")
-
-
 def _of_column(name: str) -> Callable[[pa.Table], IntArray]:
     return lambda table: table[name].to_numpy()
 
 
+def _tenth_cold(table: pa.Table, seed: int) -> SplitCodes:
+    return cold_split(_of_column("user_id")(table), _of_column("movie_id")(table), 0.1, seed)
+
+
+def _fifth(table: pa.Table, seed: int) -> SplitCodes:
+    return random_split(len(table), 0.2, seed)
+
+
 _ACCURACY, _ACCURACY_KEPT = "top_k_accuracy@100", "top_k_accuracy_seen_kept@100"
 _NDCG, _RECALL, _HIT_RATE = "ndcg@10", "recall@10", "hit_rate@10"
+_COLD_USERS, _COLD_FILMS = "query:cold recall@100", "candidate:cold recall@100"
 RATIO = "recall@100 / popularity"
 """Recall@100 as a multiple of the popularity baseline's."""
 
@@ -244,7 +131,7 @@ PROTOCOLS = {
         ),
         features="ml-100k.json",
         read=read_ml_100k,
-        split=lambda table, seed: random_split(len(table), 0.2, seed),
+        split=_fifth,
     ),
     "q3": Protocol(
         title="Q3: recommenders-team benchmark, MovieLens-100K",
@@ -312,5 +199,78 @@ PROTOCOLS = {
         metrics=("recall@100", RATIO, "ndcg@10"),
         targets={RATIO: 2.0},
         published=(),
+    ),
+    "ratings": Protocol(
+        title="Ratings, MovieLens-100K: a ranking model",
+        words=(
+            "Four fifths of the ratings, drawn at random, for training, the others for the test: "
+            "the size of a fold of the published five-fold figures. RMSE of the ratings that the "
+            "exported model predicts. Ids only."
+        ),
+        metrics=(RMSE,),
+        targets={RMSE: 0.944},
+        published=(
+            Published("tutorial (TFRS docs, basic_ranking and multitask)", {RMSE: 1.11}),
+            Published("Baseline (Surprise README)", {RMSE: 0.944}),
+            Published("SVD (Surprise README)", {RMSE: 0.934}),
+            Published("SVD++ (Surprise README)", {RMSE: 0.919}),
+        ),
+        features="ml-100k-ratings.json",
+        read=read_ml_100k_ratings,
+        split=_fifth,
+        model="ml-100k-ranking-model.json",
+        label="rating",
+    ),
+    "likes": Protocol(
+        title="Likes, MovieLens-100K: a ranking model of a binary label",
+        words=(
+            "The split of the ratings above; the label is whether the rating is 4 or 5. AUC of "
+            "the chances that the exported model predicts, over all test rows. Ids only."
+        ),
+        metrics=(AUC,),
+        targets={},
+        published=(),
+        features="ml-100k-likes.json",
+        read=read_ml_100k_ratings,
+        split=_fifth,
+        model="ml-100k-likes-model.json",
+        label="liked",
+        binary=True,
+    ),
+    "multitask": Protocol(
+        title="TensorFlow Recommenders' multi-task tutorial, MovieLens-100K",
+        words=(
+            "One model for both tasks, on the split of Q1: RMSE of the predicted ratings, and "
+            f"accuracy as in Q1. {_FULL_RANK}"
+        ),
+        metrics=(RMSE, _ACCURACY, _ACCURACY_KEPT),
+        targets={RMSE: 0.944, _ACCURACY: 0.6},
+        published=(
+            Published("tutorial, ratings only (TFRS docs)", {RMSE: 1.113, _ACCURACY_KEPT: 0.060}),
+            Published("tutorial, retrieval only", {RMSE: 3.688, _ACCURACY_KEPT: 0.233}),
+            Published("tutorial, both", {RMSE: 1.110, _ACCURACY_KEPT: 0.235}),
+        ),
+        features="ml-100k-ratings.json",
+        read=read_ml_100k_ratings,
+        split=_fifth,
+        model="ml-100k-multitask-model.json",
+        label="rating",
+    ),
+    "cold": Protocol(
+        title="Cold start, MovieLens-100K",
+        words=(
+            "A tenth of the users and a tenth of the films, drawn at random, are held out with "
+            "all their ratings; the others are for training. Cold users are known by age, gender "
+            "and occupation, cold films by title, genres and year. "
+            f"{_FULL_RANK} Films that the user rated in training are excluded; mean over the "
+            "users of a slice."
+        ),
+        metrics=(_COLD_USERS, _COLD_FILMS, f"query:cold {_NDCG}", f"candidate:cold {_RECALL}"),
+        targets={},
+        published=(),
+        features="ml-100k-described.json",
+        read=read_ml_100k_described,
+        split=_tenth_cold,
+        model="ml-100k-cold-model.json",
     ),
 }

@@ -11,7 +11,10 @@ import pyarrow as pa
 import pyarrow.compute
 import pyarrow.parquet
 import quality_protocols
-from quality_protocols import Protocol, SplitCodes
+import quality_ratings
+import quality_splits
+from quality_protocols import Protocol
+from quality_splits import SplitCodes
 from tfx.components.example_gen import write_split
 from tfx.components.schema_gen.component import SchemaGen
 from tfx.components.util import examples_utils
@@ -21,6 +24,7 @@ from tfx.orchestration import metadata, pipeline
 from tfx.orchestration.local import local_dag_runner
 from tfx.proto import example_gen_pb2
 from tfx.types import BaseChannel, artifact_utils, standard_artifacts
+from tfx.utils import path_utils
 
 from tfx_retrieval import config, demo
 from tfx_retrieval.components.config_codegen.component import ConfigCodegen
@@ -60,12 +64,12 @@ class Measured:
 
     Attributes:
         ours: Metrics of the model, by name.
-        popularity: The same of the popularity baseline.
+        baselines: The same of each simple baseline, by its name.
         training_seconds: What TwoTowerTrainer took, from reading rows to the saved model.
     """
 
     ours: dict[str, float]
-    popularity: dict[str, float]
+    baselines: dict[str, dict[str, float]]
     training_seconds: float
 
 
@@ -100,24 +104,60 @@ def measure(
         source = str(demo.DATA if rows is None else path)
         local.run(source, features, seeded, str(directory), split=TEMPORAL_SPLIT)
         store = RunStore(str(directory / local.METADATA_FILE))
-    else:
-        table = protocol.read(data)
-        if validation:
-            table = quality_protocols.without_test(protocol, table, seed)
-        pa.parquet.write_table(table, path)
-        codes = protocol.split(table, seed) if protocol.split else None
-        example_nodes = (
-            _example_gen(path, features, seed)
-            if codes is None
-            else _importers(path, codes, features, directory)
-        )
-        store = _run(example_nodes, features, seeded, directory)
+        return _measured(store, *_rankings(store))
+    table = protocol.read(data)
+    if validation:
+        table = quality_protocols.without_test(protocol, table, seed)
+    pa.parquet.write_table(table, path)
+    codes = protocol.split(table, seed) if protocol.split else None
+    example_nodes = (
+        _example_gen(path, features, seed)
+        if codes is None
+        else _importers(path, codes, features, directory)
+    )
+    ranks = seeded.model_type != model_config_pb2.ModelType.ranking
+    store = _run(example_nodes, features, seeded, directory, ranks)
+    ours, baselines = _rankings(store) if ranks else ({}, {})
+    if protocol.label and codes is not None:
+        figures, others = _predictions(store, table, codes, protocol)
+        ours |= figures
+        baselines |= others
+    return _measured(store, ours, baselines)
+
+
+def _measured(
+    store: RunStore, ours: dict[str, float], baselines: dict[str, dict[str, float]]
+) -> Measured:
     _free_memory()
-    figures = store.read_json("RetrievalEvaluator", "evaluation", "metrics.json")
-    ours, popularity = figures["eval"], figures["baseline"]
-    ours[quality_protocols.RATIO] = ours["recall@100"] / popularity["recall@100"]
-    seconds = store.timings()["TwoTowerTrainer"]["seconds"]
-    return Measured(ours, popularity, seconds)
+    return Measured(ours, baselines, store.timings()["TwoTowerTrainer"]["seconds"])
+
+
+def _rankings(store: RunStore) -> tuple[dict[str, float], dict[str, dict[str, float]]]:
+    """Returns what RetrievalEvaluator measured of the model and of the baselines."""
+    found = store.read_json("RetrievalEvaluator", "evaluation", "metrics.json")
+    metrics = {}
+    for system, key in (("ours", "eval"), ("popularity", "baseline"), ("random", "random")):
+        metrics[system] = dict(found[key])
+        for name, figures in found["slices"].items():
+            metrics[system] |= {f"{name} {metric}": x for metric, x in figures[key].items()}
+    popular = metrics["popularity"]["recall@100"]
+    for figures in metrics.values():
+        figures[quality_protocols.RATIO] = figures["recall@100"] / popular
+    return metrics.pop("ours"), metrics
+
+
+def _predictions(
+    store: RunStore, table: pa.Table, split_codes: SplitCodes, protocol: Protocol
+) -> tuple[dict[str, float], dict[str, dict[str, float]]]:
+    """Returns the figures of predicted labels of the test rows: the model's and baselines'."""
+    train = table.filter(pa.array(split_codes == quality_splits.TRAIN))
+    test = table.filter(pa.array(split_codes == split_codes.max()))
+    uri = store.artifact_uri("TwoTowerTrainer", "model")
+    predictions = quality_ratings.predict(path_utils.serving_model_path(uri), test)
+    labels = test[protocol.label].to_numpy().astype(np.float64)
+    ours = quality_ratings.figures(labels, predictions, protocol.binary)
+    others = quality_ratings.baseline_figures(train, test, protocol.label, protocol.binary)
+    return ours, others
 
 
 def _retail_before_test(features: feature_config_pb2.FeatureConfig) -> pa.Table:
@@ -170,7 +210,7 @@ def _importers(
     directory: pathlib.Path,
 ) -> ExampleNodes:
     """Returns importers of Examples that are split as the protocol says."""
-    has_test = bool((split_codes == quality_protocols.TEST).any())
+    has_test = bool((split_codes == quality_splits.TEST).any())
     split = SplitSpec(test_fraction=0.1 if has_test else 0.0)
     spec = feature_config.table_spec(features, split)
     table = load.load_interactions(path, spec)
@@ -215,8 +255,9 @@ def _run(
     features: feature_config_pb2.FeatureConfig,
     model: model_config_pb2.ModelConfig,
     directory: pathlib.Path,
+    ranks: bool,
 ) -> RunStore:
-    """Runs everything from statistics to evaluation."""
+    """Runs everything from statistics to training and, if the model ranks, evaluation."""
     nodes, interactions, catalogue = example_nodes
     statistics_gen = StatisticsGen(examples=interactions)
     schema_gen = SchemaGen(statistics=statistics_gen.outputs["statistics"])
@@ -233,27 +274,22 @@ def _run(
         transform_graph=transform.outputs["transform_graph"],
         module=codegen.outputs["trainer_module"],
     )
-    evaluator = RetrievalEvaluator(
-        model=trainer.outputs["model"],
-        examples=interactions,
-        candidates=catalogue,
-        query_id=features.query.id,
-        candidate_id=features.candidate.id,
-        bootstrap_samples=0,
-    )
+    components = [*nodes, statistics_gen, schema_gen, codegen, transform, trainer]
+    if ranks:
+        evaluator = RetrievalEvaluator(
+            model=trainer.outputs["model"],
+            examples=interactions,
+            candidates=catalogue,
+            query_id=features.query.id,
+            candidate_id=features.candidate.id,
+            bootstrap_samples=0,
+        )
+        components.append(evaluator)
     database = str(directory / local.METADATA_FILE)
     made = pipeline.Pipeline(
         pipeline_name=_PIPELINE,
         pipeline_root=str(directory / local.ARTIFACTS_DIR),
-        components=[
-            *nodes,
-            statistics_gen,
-            schema_gen,
-            codegen,
-            transform,
-            trainer,
-            evaluator,
-        ],
+        components=components,
         metadata_connection_config=metadata.sqlite_metadata_connection_config(database),
     )
     local_dag_runner.LocalDagRunner().run(made)

@@ -24,8 +24,8 @@ def runs():
         yield quality_runs
     finally:
         sys.path.remove(str(_BENCH))
-        for name in ("quality_runs", "quality_protocols"):
-            sys.modules.pop(name, None)
+        for name in [name for name in sys.modules if name.startswith("quality_")]:
+            del sys.modules[name]
 
 
 def read_rows(directory, split):
