@@ -13,7 +13,7 @@ from tfx.types import component_spec, standard_artifacts
 
 from tfx_retrieval.components.retrieval_evaluator import evaluation, executor, options
 
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
 """Version of the measurement; it is part of the cache key, which does not see the code."""
 
 _Text: TypeAlias = "str | data_types.RuntimeParameter"

@@ -53,6 +53,7 @@ class SliceResult:
         interactions: Interactions in the slice.
         model: Metric name to figure; None where nothing could be measured.
         popularity: The same for the popularity baseline.
+        random: The same for candidates in random order.
         baseline_model: The same for the baseline model, if there is one.
     """
 
@@ -60,6 +61,7 @@ class SliceResult:
     interactions: int
     model: Metrics
     popularity: Metrics
+    random: Metrics
     baseline_model: Metrics | None
 
 
@@ -293,14 +295,14 @@ def _slice_result(
     mask = problem.slices[name]
     results = {
         system: metric_table(*outcomes[system], ks, mask).values()
-        for system in ("model", "popularity", "baseline_model")
-        if system in outcomes
+        for system in outcomes
     }
     return SliceResult(
         queries=len(np.unique(problem.interaction_query[mask])),
         interactions=int(mask.sum()),
         model=results["model"],
         popularity=results["popularity"],
+        random=results["random"],
         baseline_model=results.get("baseline_model"),
     )
 
@@ -311,6 +313,7 @@ def _slice_dict(result: SliceResult) -> dict[str, Any]:
         "interactions": result.interactions,
         "eval": result.model,
         "baseline": result.popularity,
+        "random": result.random,
     }
     if result.baseline_model is not None:
         values["baseline_model"] = result.baseline_model

@@ -179,19 +179,22 @@ def test_random_baseline_is_seeded_and_as_good_as_chance():
     generator = np.random.default_rng(0)
     test = generator.integers(2000, size=20_000), generator.integers(200, size=20_000)
 
-    def random(seed):
+    def evaluate(seed):
         return evaluate_rankings(
             lambda rows: np.zeros((len(rows), 200), np.float32),
             *test,
             number_of_candidates=200,
+            slices={"half": np.arange(20_000) < 10_000},
             seed=seed,
             ks=[20],
-        ).random
+        )
 
-    assert random(1) == random(1)
-    assert random(1) != random(2)
-    assert random(1)["recall@20"] == pytest.approx(0.1, abs=0.01)
-    assert random(1)["coverage@20"] == 1
+    first = evaluate(1)
+    assert first.random == evaluate(1).random
+    assert first.random != evaluate(2).random
+    assert first.random["recall@20"] == pytest.approx(0.1, abs=0.01)
+    assert first.random["coverage@20"] == 1
+    assert first.slices["half"].random["recall@20"] == pytest.approx(0.1, abs=0.02)
 
 
 def test_train_counts_rank_popularity():

@@ -65,14 +65,14 @@ def test_without_a_baseline_model_its_limit_is_skipped():
 
 
 def test_a_slice_is_held_against_its_own_figures():
-    slices = {"Country=France": evaluation.SliceResult(1, 1, {"mrr": 0.1}, {"mrr": 0.2}, None)}
+    slices = {"Country=France": evaluation.SliceResult(1, 1, {"mrr": 0.1}, {"mrr": 0.2}, {}, None)}
     limit = {"metric": "mrr", "slice": "Country=France", "min_ratio_to_popularity": 1}
     assert check(limit, figures({"mrr": 0.9}, {"mrr": 0.1}, slices=slices)).outcome == "failed"
 
 
 @pytest.mark.parametrize("slice_name", ["Country=Nowhere", "query:cold"])
 def test_a_slice_without_interactions_fails(slice_name):
-    slices = {"query:cold": evaluation.SliceResult(0, 0, {"mrr": None}, {"mrr": None}, None)}
+    slices = {"query:cold": evaluation.SliceResult(0, 0, {"mrr": None}, {"mrr": None}, {}, None)}
     limit = {"metric": "mrr", "slice": slice_name, "min": 0}
     result = check(limit, figures({"mrr": 0.9}, slices=slices))
     assert (result.outcome, result.reason) == ("failed", "there is nothing to measure it on")
