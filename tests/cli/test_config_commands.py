@@ -230,6 +230,23 @@ def test_run_says_at_once_that_a_column_is_missing(invoke, table, tmp_path) -> N
     assert not (tmp_path / "run").exists()
 
 
+def test_run_says_at_once_that_a_split_needs_times(invoke, tmp_path) -> None:
+    features = json.loads(demo.FEATURES.read_text())
+    del features["interaction"]["timestamp"]
+    side = features["query"]
+    side["features"] = [item for item in side["features"] if item["type"] == "categorical"]
+    (tmp_path / "features.json").write_text(json.dumps(features))
+
+    result = invoke(
+        *("run", "--data", demo.DATA, "--features", tmp_path / "features.json"),
+        *("--model", demo.MODEL, "--output", tmp_path / "run", "--split", "temporal"),
+    )
+
+    assert result.exit_code == 2
+    assert "features.json: $.interaction.timestamp" in result.stderr
+    assert not (tmp_path / "run").exists()
+
+
 def test_demo_refuses_an_unknown_customer(invoke, tmp_path) -> None:
     result = invoke("demo", "--customer", "7", "--output", tmp_path / "run")
 

@@ -46,6 +46,19 @@ def test_describes_every_problem() -> None:
     )
 
 
+def test_a_terminal_gets_lines_that_fit_and_paths_in_one_piece() -> None:
+    path = "/a/long/path-of/" + "x" * 90
+    problem = Problem(f"{path}: $.epochs", "0 " * 40, "at least 1", "Mend it. " * 12)
+
+    lines = failures.describe_input_error(InputError([problem]), 60).splitlines()
+
+    assert any(path in line for line in lines)
+    assert all(len(line) <= 60 for line in lines if path not in line)
+    assert " ".join("\n".join(lines).split()) == " ".join(
+        failures.describe_input_error(InputError([problem])).split()
+    )
+
+
 def test_a_failure_is_one_line_and_the_log_has_the_traceback() -> None:
     error = wrapped(ValueError("first line\nsecond line"), how="cause").__cause__
     assert error is not None

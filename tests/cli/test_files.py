@@ -60,8 +60,12 @@ def test_names_a_folder_in_the_way_even_with_force(tmp_path: pathlib.Path) -> No
 def test_a_file_where_a_folder_should_be_is_wrong_input(tmp_path: pathlib.Path) -> None:
     (tmp_path / "file").write_text("")
 
-    with pytest.raises(InputError, match=r"file/model\.json"):
+    with pytest.raises(InputError, match=r"file/model\.json\n.*/file, which is a file"):
         files.write_file(tmp_path / "file" / "model.json", "new")
+    with pytest.raises(
+        InputError, match=r"expected a folder, or a place for one, but got .*/file,"
+    ):
+        files.make_folder(tmp_path / "file")
 
 
 def test_an_error_while_writing_leaves_no_temporary_file(tmp_path: pathlib.Path) -> None:

@@ -91,9 +91,12 @@ def test_integer_ids(tmp_path) -> None:
     rows = [{"user": user, "item": item} for user, item in [(1, 5), (2, 6), (1, 7)]]
     feature_config = config.parse_feature_config(FEATURES)
 
-    known = known_rows.read_rows(write(tmp_path / "Split-train", rows), 1, feature_config)
+    files = write(tmp_path / "Split-train", rows)
 
-    assert known.candidates(feature_config) == [5, 7]
+    for identifier in (1, "1"):
+        known = known_rows.read_rows(files, identifier, feature_config)
+        assert known.candidates(feature_config) == [5, 7]
+    assert not known_rows.read_rows(files, "1.5", feature_config).rows
 
 
 def test_records_as_a_person_reads_them(tmp_path) -> None:

@@ -56,7 +56,15 @@ def test_help_and_version(invoke) -> None:
     )
 
 
-@pytest.mark.parametrize("arguments", [["trian"], ["run", "--epochs", "0"], ["view", "cooked"]])
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["trian"],
+        ["run", "--epochs", "0"],
+        ["view", "cooked"],
+        *(["run", "--learning-rate", value] for value in ("nan", "inf", "0")),
+    ],
+)
 def test_a_wrong_command_line_is_wrong_input(invoke, arguments: list[str]) -> None:
     result = invoke(*arguments)
 

@@ -68,6 +68,11 @@ def test_notes_say_what_was_measured_and_what_failed() -> None:
     ]
 
 
+def test_one_query_is_one_query() -> None:
+    counts = {**METRICS["counts"], "queries": 1}
+    assert reports.notes({**METRICS, "counts": counts})[0].startswith("1 query ranks all 567 ")
+
+
 def test_printed_metrics_fit_80_columns(capsys: pytest.CaptureFixture[str]) -> None:
     reports.print_metrics(METRICS)
 
@@ -90,9 +95,27 @@ def test_timings_add_up() -> None:
 
 
 def test_rows_stand_side_by_side_with_every_feature_of_any_row() -> None:
-    rows = lines(reports.rows_table([{"a": 1, "b": "x"}, {"a": None, "c": [1.0, 0.123456789]}]))
+    records = [{"a": 1, "b": "x"}, {"a": None, "c": [1.0, 0.123456789]}]
+    (table,) = reports.rows_tables(records, 80)
+
+    rows = lines(table)
 
     assert rows[2:] == [["a", "1", "-"], ["b", "x", "-"], ["c", "-", "1,", "0.123457"]]
+
+
+def test_many_rows_stay_readable() -> None:
+    records = [{"id": number, "words": "WHITE HANGING HEART T-LIGHT HOLDER"} for number in range(9)]
+
+    tables = reports.rows_tables(records, 80)
+
+    headings = [lines(table)[0] for table in tables]
+    assert headings == [
+        ["feature", *["row", "1", "row", "2", "row", "3", "row", "4"]],
+        ["feature", *["row", "5", "row", "6", "row", "7", "row", "8"]],
+        ["feature", "row", "9"],
+    ]
+    assert all("HANGING" in text(table) for table in tables)
+    assert reports.rows_tables([], 80) == []
 
 
 @pytest.mark.parametrize("title", ["CREAM CUPID HEARTS COAT HANGER " * 4, None])

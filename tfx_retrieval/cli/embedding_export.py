@@ -11,9 +11,9 @@ from typing import Any
 from tfx.types import artifact_utils, standard_artifacts
 
 from tfx_retrieval.artifacts import Embeddings
+from tfx_retrieval.cli import files
 from tfx_retrieval.cli.run_directory import RunDirectory
 from tfx_retrieval.components.embedding_exporter import executor
-from tfx_retrieval.errors import InputError, Problem
 
 
 def export(
@@ -39,12 +39,7 @@ def export(
         "examples": [_examples(directory.artifact("InteractionExampleGen", "examples"))],
         "candidates": [_examples(directory.artifact("InteractionExampleGen", "candidates"))],
     }
-    try:
-        output.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise InputError(
-            Problem(str(output), error.strerror or str(error), "a folder, or a place for one")
-        ) from error
+    files.make_folder(output)
     with tempfile.TemporaryDirectory(prefix=".export-", dir=output) as folder:
         embeddings = Embeddings()
         embeddings.uri = folder

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pathlib
 import tempfile
+import textwrap
 import traceback
 
 from tfx_retrieval.errors import InputError
@@ -49,11 +50,32 @@ def input_error(error: BaseException | None) -> InputError | None:
     return None
 
 
-def describe_input_error(error: InputError) -> str:
-    """Returns all problems of `error`, one block each, and their number if there are several."""
+def describe_input_error(error: InputError, width: int | None = None) -> str:
+    """Returns all problems of `error`, one block each, and their number if there are several.
+
+    Args:
+        error: The error.
+        width: Columns of the terminal, to break longer lines between words; None: do not.
+    """
     count = len(error.problems)
     blocks = "\n".join(f"error: {problem}" for problem in error.problems)
-    return blocks if count == 1 else f"{blocks}\n{count} problems"
+    text = blocks if count == 1 else f"{blocks}\n{count} problems"
+    if width is None:
+        return text
+    return "\n".join(_wrapped(line, width) for line in text.splitlines())
+
+
+def _wrapped(line: str, width: int) -> str:
+    """Returns a line broken between words; what has no space stays whole, to be copied."""
+    indent = "    " if line.startswith("  ") else "  "
+    return textwrap.fill(
+        line,
+        width,
+        subsequent_indent=indent,
+        break_long_words=False,
+        break_on_hyphens=False,
+        replace_whitespace=False,
+    )
 
 
 def describe_failure(error: BaseException) -> str:

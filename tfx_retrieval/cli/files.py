@@ -62,6 +62,34 @@ def write_file(path: pathlib.Path, text: str) -> None:
     write_files({path: text}, overwrite=True)
 
 
+def unwritable(path: pathlib.Path, error: OSError, expected: str) -> Problem:
+    """Returns the problem of a place that cannot be written.
+
+    Args:
+        path: What was to be written.
+        error: What the system said.
+        expected: What should be there.
+    """
+    for parent in (path, *path.parents):
+        if parent.is_file():
+            return Problem(
+                str(path), f"{parent}, which is a file", expected, "Choose another name."
+            )
+    return Problem(str(path), error.strerror or str(error), expected)
+
+
+def make_folder(path: pathlib.Path) -> None:
+    """Makes a folder with all above it, unless it is there.
+
+    Raises:
+        InputError: It cannot be made.
+    """
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise InputError(unwritable(path, error, "a folder, or a place for one")) from error
+
+
 def _holds(path: pathlib.Path, text: str) -> bool:
     return path.is_file() and path.read_bytes() == text.encode("utf-8")
 
@@ -72,9 +100,7 @@ def _write_beside(path: pathlib.Path, text: str) -> pathlib.Path:
         path.parent.mkdir(parents=True, exist_ok=True)
         descriptor, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
     except OSError as error:
-        raise InputError(
-            Problem(str(path), error.strerror or str(error), "a place that can be written")
-        ) from error
+        raise InputError(unwritable(path, error, "a place that can be written")) from error
     try:
         with os.fdopen(descriptor, "w", encoding="utf-8", newline="") as stream:
             stream.write(text)

@@ -86,7 +86,7 @@ def parse_query(text: str) -> dict[str, Any]:
             text = path.read_text(encoding="utf-8")
         except (OSError, UnicodeDecodeError) as error:
             raise InputError(
-                Problem(f"--query @{path}", str(error), "a text file with a JSON object")
+                Problem(f"--query @{path}", _reason(error), "a text file with a JSON object")
             ) from error
     remedy = """For example --query '{"user": "u17"}'; the shell needs the outer quotes."""
     try:
@@ -97,6 +97,32 @@ def parse_query(text: str) -> dict[str, Any]:
     if not isinstance(query, dict):
         raise InputError(Problem("--query", f"{text!r}", "a JSON object", remedy))
     return query
+
+
+def _reason(error: OSError | UnicodeDecodeError) -> str:
+    return str(getattr(error, "strerror", None) or error)
+
+
+def check_split(feature_config: FeatureConfig, split: str, source: str) -> None:
+    """Checks that the rows of a config can be divided in a way.
+
+    Args:
+        feature_config: A resolved config.
+        split: `random`, `temporal` or `leave-one-out`.
+        source: The config's file.
+
+    Raises:
+        InputError: The split goes by time and the config names none.
+    """
+    if split != "random" and not feature_config.interaction.timestamp:
+        raise InputError(
+            Problem(
+                f"{source}: $.interaction.timestamp",
+                "no such key",
+                f"the column with the time of an interaction, for --split {split}",
+                "Name the column, or pass --split random.",
+            )
+        )
 
 
 def parse_assignments(option: str, texts: Sequence[str]) -> dict[str, str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import re
 from collections.abc import Sequence
 from typing import Any
 
@@ -63,15 +64,16 @@ def read_rows(
 
     Args:
         files: TFRecord files, gzip.
-        query_id: The id, in the type that it has in the data.
+        query_id: The id; `17850` may be text or a number, whatever it is in the data.
         feature_config: What the run was made with.
     """
     column = feature_config.query.id
     records = tf.data.TFRecordDataset(
         list(files), compression_type="GZIP", num_parallel_reads=tf.data.AUTOTUNE
     )
-    dtype = tf.string if isinstance(query_id, str) else tf.int64
-    if not all(_dtype(record, column) == dtype for record in records.take(1)):
+    dtype = next((_dtype(record, column) for record in records.take(1)), None)
+    query_id = _as_dtype(query_id, dtype)
+    if dtype != (tf.string if isinstance(query_id, str) else tf.int64):
         return KnownRows([])
     features = {column: tf.io.FixedLenFeature([], dtype, "" if dtype == tf.string else 0)}
 
@@ -87,6 +89,15 @@ def read_rows(
     if timestamp:
         rows.sort(key=lambda row: (row.get(timestamp) is not None, row.get(timestamp)))
     return KnownRows(rows)
+
+
+def _as_dtype(query_id: str | int, dtype: tf.DType | None) -> str | int:
+    """Returns an id in the type that the data has it in, or as it is if it cannot be meant so."""
+    if dtype == tf.string:
+        return str(query_id)
+    if isinstance(query_id, str) and re.fullmatch(r"-?\d{1,18}", query_id):
+        return int(query_id)
+    return query_id
 
 
 def _dtype(record: tf.Tensor, column: str) -> tf.DType | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import shutil
 import sys
 from typing import Any, NoReturn
 
@@ -43,7 +44,8 @@ class ContractGroup(click.Group):
         except Exception as error:
             wrong_input = failures.input_error(error)
             if wrong_input is not None:
-                click.echo(failures.describe_input_error(wrong_input), err=True)
+                width = shutil.get_terminal_size().columns if sys.stderr.isatty() else None
+                click.echo(failures.describe_input_error(wrong_input, width), err=True)
                 return _WRONG_INPUT
             click.echo(failures.describe_failure(error), err=True)
             return _FAILED

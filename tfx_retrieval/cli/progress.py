@@ -27,8 +27,8 @@ import rich.padding
 import rich.spinner
 import rich.text
 
-from tfx_retrieval.cli import failures
-from tfx_retrieval.errors import InputError, Problem
+from tfx_retrieval.cli import failures, files
+from tfx_retrieval.errors import InputError
 
 _PACKAGE_LOGGER = logging.getLogger("tfx_retrieval")
 
@@ -240,9 +240,7 @@ def _open_log(log: pathlib.Path) -> TextIO:
         log.parent.mkdir(parents=True, exist_ok=True)
         stream = log.open("a", encoding="utf-8", errors="backslashreplace", buffering=1)
     except OSError as error:
-        raise InputError(
-            Problem(str(log), error.strerror or str(error), "a place that can be written")
-        ) from error
+        raise InputError(files.unwritable(log, error, "a place that can be written")) from error
     # Open until the end: a library may have made a handler of it that writes as long.
     atexit.register(stream.close)
     now = datetime.datetime.now().astimezone().isoformat(timespec="seconds")

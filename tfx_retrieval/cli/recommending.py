@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import dataclasses
-import datetime
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from tfx_retrieval.cli import queries
+from tfx_retrieval.cli.inputs import Problems
 from tfx_retrieval.cli.run_directory import RunDirectory
-from tfx_retrieval.errors import InputError, Problem
 
 if TYPE_CHECKING:
     from tfx_retrieval.cli.known_rows import KnownRows
@@ -37,10 +37,12 @@ class Answer:
     Attributes:
         found: The candidates, best first.
         completed: The query's columns that were left out and taken from the data.
+        known: Whether the data has rows of the query's id; None if that was not looked up.
     """
 
     found: list[Recommendation]
     completed: tuple[str, ...]
+    known: bool | None = None
 
 
 class RunRecommender:
@@ -84,11 +86,13 @@ class RunRecommender:
             InputError: If the query or `k` is wrong.
         """
         check_query(query, self.feature_config, exclude_seen=exclude_seen)
-        full = dict(query)
+        full = queries.prepare(query, self.feature_config)
         completed: list[str] = []
         exclude = None
-        if complete or exclude_seen:
-            known = self._known(query)
+        is_known = None
+        if (complete or exclude_seen) and full.get(self.feature_config.query.id) is not None:
+            known = self._known(full)
+            is_known = bool(known.rows)
             if complete:
                 latest = known.query_columns(self.feature_config)
                 completed = [
@@ -99,19 +103,19 @@ class RunRecommender:
                 full |= {name: latest[name] for name in completed}
             if exclude_seen:
                 exclude = [known.candidates(self.feature_config)]
-        (found,) = self.recommend([full], k, exclude)
-        return Answer(found, tuple(completed))
+        (found,) = self._recommend([full], k, exclude)
+        return Answer(found, tuple(completed), is_known)
 
     def recommend(
         self,
-        queries: Sequence[Mapping[str, Any]],
+        rows: Sequence[Mapping[str, Any]],
         k: int | None = None,
         exclude: Sequence[Sequence[str | int]] | None = None,
     ) -> list[list[Recommendation]]:
         """Returns the best candidates for each of several queries.
 
         Args:
-            queries: Raw query columns of each; a time may be text in ISO 8601. Columns that are
+            rows: Raw query columns of each; a time may be text in ISO 8601. Columns that are
                 left out count as missing values.
             k: How many for each; the run's `top_k` without it.
             exclude: Ids to leave out for each.
@@ -119,31 +123,35 @@ class RunRecommender:
         Raises:
             InputError: If a query, `k` or `exclude` is wrong.
         """
-        rows = [self._row(query) for query in queries]
+        problems = Problems()
+        prepared = []
+        for number, row in enumerate(rows):
+            with problems.collected():
+                prepared.append(queries.prepare(row, self.feature_config, f"query {number}"))
+        problems.raise_if_any()
+        return self._recommend(prepared, k, exclude)
+
+    def _recommend(
+        self,
+        prepared: Sequence[dict[str, Any]],
+        k: int | None,
+        exclude: Sequence[Sequence[str | int]] | None,
+    ) -> list[list[Recommendation]]:
+        """Asks the index, without an id that the model does not use."""
+        query_id = self.feature_config.query.id
+        if query_id not in self.index.query_columns:
+            prepared = [
+                {name: value for name, value in row.items() if name != query_id} for row in prepared
+            ]
         return [
             [Recommendation(*item) for item in found]
-            for found in self.index.recommend(rows, k, exclude)
+            for found in self.index.recommend(prepared, k, exclude)
         ]
-
-    def _row(self, query: Mapping[str, Any]) -> dict[str, Any]:
-        """Returns what the model is given: times in seconds, no id that it does not use."""
-        temporal = _temporal_columns(self.feature_config)
-        row = {
-            name: _epoch_seconds(name, value)
-            if name in temporal and isinstance(value, str)
-            else value
-            for name, value in query.items()
-        }
-        if self.feature_config.query.id not in self.index.query_columns:
-            row.pop(self.feature_config.query.id, None)
-        return row
 
     def _known(self, query: Mapping[str, Any]) -> KnownRows:
         from tfx_retrieval.cli import known_rows
 
-        identifier = query.get(self.feature_config.query.id)
-        if identifier is None:
-            return known_rows.KnownRows([])
+        identifier = query[self.feature_config.query.id]
         examples = self._directory.artifact("InteractionExampleGen", "examples")
         files = sorted(map(str, examples.glob("Split-*/*.gz")))
         return known_rows.read_rows(files, identifier, self.feature_config)
@@ -162,58 +170,10 @@ def check_query(
     Raises:
         InputError: With everything that is wrong.
     """
-    from tfx_retrieval.config.reader import did_you_mean
-
-    side = feature_config.query
-    known = list(dict.fromkeys([side.id, *(feature.column for feature in side.features)]))
-    problems = [
-        Problem(
-            f"--query: column {name!r}",
-            "an unknown column",
-            f"one of {', '.join(known)}",
-            did_you_mean(name, known),
-        )
-        for name in query
-        if name not in known
-    ]
-    if exclude_seen and query.get(side.id) is None:
-        problems.append(
-            Problem(
-                "--query",
-                f"no {side.id!r}",
-                f"a value for {side.id!r}",
-                "Without it nothing is known to leave out; add it, or drop --exclude-seen.",
-            )
-        )
-    for name in sorted(_temporal_columns(feature_config) & query.keys()):
-        if isinstance(query[name], str):
-            try:
-                _epoch_seconds(name, query[name])
-            except InputError as error:
-                problems += error.problems
-    if problems:
-        raise InputError(problems)
-
-
-def _temporal_columns(feature_config: FeatureConfig) -> set[str]:
-    """Returns the names of the query's columns that hold times."""
-    from tfx_retrieval.proto import feature_config_pb2
-
-    temporal = feature_config_pb2.FeatureType.Value.Value("temporal")
-    return {feature.column for feature in feature_config.query.features if feature.type == temporal}
-
-
-def _epoch_seconds(column: str, text: str) -> int:
-    try:
-        moment = datetime.datetime.fromisoformat(text.replace("Z", "+00:00"))
-    except ValueError as error:
-        raise InputError(
-            Problem(
-                f"--query: column {column!r}",
-                repr(text),
-                "a time in ISO 8601, for example 2011-12-09T12:00:00, or seconds since 1970",
-            )
-        ) from error
-    if moment.tzinfo is None:
-        moment = moment.replace(tzinfo=datetime.timezone.utc)
-    return int(moment.timestamp())
+    problems = Problems()
+    with problems.collected():
+        queries.prepare(query, feature_config)
+    if exclude_seen:
+        for problem in queries.missing_id(query, feature_config):
+            problems.add(problem)
+    problems.raise_if_any()

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 _METRIC = re.compile(r"(?P<name>recall|ndcg|hit_rate|mrr|coverage)(?:@(?P<k>\d+))?")
 _NAME_WIDTH = 40
+# Width of a record with the space between two.
+_ROW_WIDTH = 16
 _ORDER = ("recall", "ndcg", "hit_rate", "mrr", "coverage")
 
 
@@ -79,9 +81,10 @@ def notes(metrics: Mapping[str, Any]) -> list[str]:
     """
     counts, index = metrics["counts"], metrics["index"]
     depth = max(index["recall"], key=lambda name: int(name.split("@")[1]))
+    subject = "1 query" if counts["queries"] == 1 else f"Each of {counts['queries']:,} queries"
     lines = [
-        f"Each of {counts['queries']:,} queries ranks all {counts['candidates']:,} candidates; "
-        "what it met in training is left out.",
+        f"{subject} ranks all {counts['candidates']:,} candidates; what it met in training is "
+        "left out.",
         *metrics["notes"],
         f"Index: {index['algorithm']}, {depth} {index['recall'][depth]:.3f} of exact search, "
         f"median {index['speed']['index']['p50_ms']:.2f} ms a query.",
@@ -136,16 +139,29 @@ def timings_table(steps: Sequence[Step]) -> rich.table.Table:
     return made
 
 
-def rows_table(rows: Sequence[Mapping[str, Any]]) -> rich.table.Table:
+def rows_tables(rows: Sequence[Mapping[str, Any]], width: int) -> list[rich.table.Table]:
     """Returns records side by side, one line a feature, so that many features fit.
 
     Args:
         rows: Records: feature name to value, list or None.
+        width: Columns of the terminal; tables hold as many records as are readable in it.
     """
-    made = table("feature", *(f"row {number}" for number in range(1, len(rows) + 1)))
+    names = list(dict.fromkeys(name for row in rows for name in row))
+    name_width = min(_NAME_WIDTH, max(map(len, names), default=0))
+    number = max(1, (width - name_width) // _ROW_WIDTH)
+    return [
+        _rows_table(names, rows[first : first + number], first + 1)
+        for first in range(0, len(rows), number)
+    ]
+
+
+def _rows_table(
+    names: Sequence[str], rows: Sequence[Mapping[str, Any]], first: int
+) -> rich.table.Table:
+    made = table("feature", *(f"row {number}" for number in range(first, first + len(rows))))
     made.columns[0].no_wrap = True
     made.columns[0].max_width = _NAME_WIDTH
-    for name in dict.fromkeys(name for row in rows for name in row):
+    for name in names:
         made.add_row(name, *(_shown(row.get(name)) for row in rows))
     return made
 

@@ -50,7 +50,11 @@ def view(stage: str, run_path: pathlib.Path, split: str, number: int, as_json: b
         for row in rows:
             click.echo(json.dumps(row, ensure_ascii=False))
         return
-    reports.output_console().print(reports.rows_table(rows))
+    console = reports.output_console()
+    for number, table in enumerate(reports.rows_tables(rows, console.width)):
+        if number:
+            console.print()
+        console.print(table)
 
 
 @click.command(short_help="Draw the pipeline of a run as SVG.")

@@ -60,6 +60,8 @@ def recommend(
         complete=complete,
         exclude_seen=exclude_seen,
     )
+    if answer.known is False:
+        click.echo("the run's data has no row of that id; it counts as a new one", err=True)
     if answer.completed:
         click.echo(f"from the run's data: {', '.join(answer.completed)}", err=True)
     if as_json:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import pathlib
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
@@ -17,6 +18,19 @@ if TYPE_CHECKING:
     from tfx_retrieval.demo import Customer
 
 _PATH = click.Path(path_type=pathlib.Path)
+
+
+class _LearningRate(click.FloatRange):
+    """A finite number above 0; not-a-number passes every comparison of click's own type."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """Returns the number."""
+        number = super().convert(value, param, ctx)
+        if not math.isfinite(number):
+            self.fail(f"{value} is not a finite number.", param, ctx)
+        return number
+
+
 _POSITIVE = click.IntRange(min=1)
 _LOG = "run.log"
 
@@ -60,7 +74,7 @@ def _override_options() -> list[Callable[[Any], Any]]:
         ),
         click.option(
             "--learning-rate",
-            type=click.FloatRange(min=0, min_open=True),
+            type=_LearningRate(min=0, min_open=True),
             help="In place of the ModelConfig's.",
         ),
         click.option(
@@ -151,6 +165,7 @@ def _run(
     warm_start: bool = False,
 ) -> None:
     feature_config, model_config = inputs.read_pair(features, model)
+    inputs.check_split(feature_config, split, str(features))
     if "://" not in data:
         # Reading the header here says in a second what a component would say much later.
         data_checks.check_columns(feature_config, data, split)

@@ -7,7 +7,7 @@ import pathlib
 
 import click
 
-from tfx_retrieval.cli import progress, run_directory
+from tfx_retrieval.cli import files, progress, run_directory
 
 _PATH = click.Path(path_type=pathlib.Path)
 _RUN = click.option("--run", "run_path", type=_PATH, required=True, help="Folder of a run.")
@@ -31,6 +31,8 @@ def serve(run_path: pathlib.Path, host: str, port: int) -> None:
     something that has.
     """
     directory = run_directory.RunDirectory(run_path)
+    # Says at once that a run did not finish; loading the index takes a while.
+    directory.metrics()
     with (
         progress.quiet_libraries(directory.log("serve")) as terminal,
         progress.Progress(terminal.console) as shown,
@@ -80,6 +82,7 @@ def export_embeddings(
     """
     directory = run_directory.RunDirectory(run_path)
     feature_config, model_config = directory.configs()
+    files.make_folder(output)
     parameters = {
         "query_id": feature_config.query.id,
         "candidate_id": feature_config.candidate.id,
