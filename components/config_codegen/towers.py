@@ -30,7 +30,6 @@ from tfx_retrieval.components.config_codegen.tower_inputs import (
     id_table,
     tower_inputs,
 )
-from tfx_retrieval.errors import InputError, Problem
 from tfx_retrieval.proto import feature_config_pb2, model_config_pb2
 
 __all__ = ["Table", "Tower", "TowerInput", "embedding", "id_table", "write_towers"]
@@ -168,50 +167,13 @@ def _write(
             tower.init.append(assign(f"self.{item.name}", layer, _BODY))
     layered = [item for item in inputs if item is not tower.shortcut]
     width = sum(item.width for item in layered)
-    definitions, width = layer_definitions(stack.layers, width, tuned_dropout=tower.tuned_dropout)
-    _check_width(tower, layered, width, model)
+    definitions, _ = layer_definitions(stack.layers, width, tuned_dropout=tower.tuned_dropout)
     tower.init += [assign(f"self.{name}", layer, _BODY) for name, layer in definitions]
     if layered and model.output_projection:
         projection = dense(model.output_embedding_dim, "projection")
         tower.init.append(assign("self.projection", projection, _BODY))
     _write_call(tower, model, stack, [name for name, _ in definitions])
     return tower
-
-
-def _check_width(
-    tower: Tower, layered: list[TowerInput], width: int, model: model_config_pb2.ModelConfig
-) -> None:
-    """Raises InputError if the tower would not end in the output width.
-
-    Args:
-        tower: The tower.
-        layered: Inputs that go through the layers.
-        width: Width after the layers.
-        model: A resolved ModelConfig.
-    """
-    problems = []
-    wanted = f"{tower.width}, as $.output_embedding_dim of the ModelConfig says"
-    if tower.shortcut and tower.shortcut.width != tower.width:
-        problems.append(
-            Problem(
-                f"FeatureConfig: $.{tower.side}.features, column {tower.shortcut.feature!r}",
-                f"an embedding_dim of {tower.shortcut.width}",
-                wanted,
-                "The id's embedding is added to the tower's output; leave embedding_dim out, or "
-                "set id_shortcut to false in the ModelConfig.",
-            )
-        )
-    if layered and not model.output_projection and width != tower.width:
-        problems.append(
-            Problem(
-                f"ModelConfig: $.{tower.name}",
-                f"a tower that ends in the width {width}",
-                wanted,
-                "End the tower in a dense layer of that width, or set output_projection to true.",
-            )
-        )
-    if problems:
-        raise InputError(problems)
 
 
 def _shortcut(

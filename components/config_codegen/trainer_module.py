@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Sequence
 
 from tfx_retrieval.components.config_codegen import naming, templates, towers, tuning
@@ -24,14 +23,12 @@ from tfx_retrieval.components.config_codegen.source import (
     returns,
 )
 from tfx_retrieval.components.config_codegen.tower_inputs import Kind
-from tfx_retrieval.errors import InputError, Problem
+from tfx_retrieval.config import check_pair
 from tfx_retrieval.proto import feature_config_pb2, model_config_pb2
 
 _ModelType = model_config_pb2.ModelType
 _RankingLoss = model_config_pb2.RankingLoss
 _Type = feature_config_pb2.FeatureType
-
-_INPUT_NAME = re.compile("[A-Za-z][A-Za-z0-9_]*")
 
 
 def generate_trainer_module(
@@ -47,10 +44,9 @@ def generate_trainer_module(
         model: A resolved ModelConfig.
 
     Raises:
-        InputError: The towers would not end in the same width, or a column's name cannot name an
-            input of a signature.
+        InputError: The configs do not go together (`tfx_retrieval.config.check_pair`).
     """
-    _check_columns(features, model)
+    check_pair(features, model)
     writer = _TrainerWriter(features, model)
     return templates.render("trainer.py.jinja", **writer.values())
 
@@ -87,6 +83,8 @@ class _TrainerWriter:
             "score_width": self._score_width,
             "logq": retrieval and loss.logq_correction,
             "remove_accidental_hits": retrieval and loss.remove_accidental_hits,
+            "leaves_out": retrieval
+            and (loss.remove_accidental_hits or loss.cross_batch_negatives > 0),
             "hard_negatives": loss.hard_negatives if retrieval else 0,
             "uniform_negatives": loss.uniform_negatives if retrieval else 0,
             "cross_batch_negatives": loss.cross_batch_negatives if retrieval else 0,
@@ -354,36 +352,6 @@ class _TrainerWriter:
             if wanted and towers.id_table(self._features, side).vocabulary:
                 found[name] = towers.id_table(self._features, side).vocabulary
         return sorted(found.items())
-
-
-def _check_columns(
-    features: feature_config_pb2.FeatureConfig, model: model_config_pb2.ModelConfig
-) -> None:
-    """Raises InputError for columns whose names TensorFlow's signatures refuse or change."""
-    problems = []
-    # Inputs of one signature must differ in more than case.
-    spellings: dict[tuple[str, str], str] = {}
-    for side_name, side in (("query", features.query), ("candidate", features.candidate)):
-        inputs = "both" if model.model_type != _ModelType.retrieval else side_name
-        for number, feature in enumerate(side.features):
-            column = feature.column
-            where = f"FeatureConfig: $.{side_name}.features[{number}].column"
-            other = spellings.setdefault((inputs, column.lower()), column)
-            if other != column:
-                received = f"{column!r} beside {other!r}, inputs of one SavedModel signature"
-                problems.append(Problem(where, received, "names that differ in more than case"))
-            if not _INPUT_NAME.fullmatch(column) or column == "self":
-                problems.append(
-                    Problem(
-                        where,
-                        f"{column!r}, which cannot name an input of a SavedModel signature",
-                        "ASCII letters, digits and underscores, a letter first, and not 'self'",
-                        "Rename the column in the data, for example to "
-                        f"{naming.variables([column])[column]!r}.",
-                    )
-                )
-    if problems:
-        raise InputError(problems)
 
 
 def _name_list(target: str, names: Iterable[str]) -> str:

@@ -48,15 +48,16 @@ def table_spec(
     source = feature_config.name or "features"
     columns = _Columns(source)
     query = _add_side(columns, feature_config.query, "$.query")
+    candidate = _add_side(columns, feature_config.candidate, "$.candidate")
+    interaction = feature_config.interaction
+    extra = _add_interaction(columns, interaction)
+    # A title is text only where nothing else says what it is.
     if feature_config.query.title:
         columns.add(ColumnSpec(feature_config.query.title, TEXT), "$.query.title", weak=True)
         query.append(feature_config.query.title)
-    candidate = _add_side(columns, feature_config.candidate, "$.candidate")
     title = feature_config.candidate.title or None
     if title:
         columns.add(ColumnSpec(title, TEXT), "$.candidate.title", weak=True)
-    interaction = feature_config.interaction
-    extra = _add_interaction(columns, interaction)
     filters = tuple(_filter(rule) for rule in interaction.filters)
     for index, rule in enumerate(filters):
         path = f"$.interaction.filters[{index}].column"

@@ -1,6 +1,6 @@
 """Questions to a resolved FeatureConfig."""
 
-from support.config_strategies import full_feature_config
+from support.config_examples import full_feature_config
 
 from tfx_retrieval.config.features import (
     candidate_columns,

@@ -9,7 +9,8 @@ import time
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from support.config_strategies import feature_config_documents, model_config_documents
+from support.feature_strategies import feature_config_documents
+from support.model_strategies import model_config_documents
 
 from tfx_retrieval.config import canonical_json, parse_feature_config, parse_model_config
 from tfx_retrieval.errors import InputError

@@ -5,12 +5,9 @@ import json
 import jsonschema
 import pytest
 from hypothesis import given, settings
-from support.config_strategies import (
-    feature_config_documents,
-    full_feature_config,
-    model_config_documents,
-    model_config_variants,
-)
+from support.config_examples import full_feature_config, model_config_variants
+from support.feature_strategies import feature_config_documents
+from support.model_strategies import model_config_documents
 
 from tfx_retrieval.config import canonical_json, parse_feature_config, parse_model_config, to_dict
 from tfx_retrieval.config.features import TRANSFORMS_OF_TYPE, features, transforms

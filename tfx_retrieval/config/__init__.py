@@ -13,10 +13,12 @@ from tfx_retrieval.config.loading import (
     read_model_config,
 )
 from tfx_retrieval.config.pair_checks import check_pair
+from tfx_retrieval.config.run_checks import check_run
 
 __all__ = [
     "canonical_json",
     "check_pair",
+    "check_run",
     "parse_feature_config",
     "parse_model_config",
     "read_feature_config",

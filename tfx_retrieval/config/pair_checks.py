@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from tfx_retrieval.config.features import feature_of
+from tfx_retrieval.config.features import SIDES, feature_of
 from tfx_retrieval.config.findings import Finding, quote
+from tfx_retrieval.config.input_names import is_input_name, plain_name
 from tfx_retrieval.errors import InputError, Problem
-from tfx_retrieval.proto.feature_config_pb2 import FeatureConfig
+from tfx_retrieval.proto.feature_config_pb2 import Feature, FeatureConfig
 from tfx_retrieval.proto.model_config_pb2 import ModelConfig, ModelType
 
 
@@ -31,6 +32,9 @@ def check_pair(
     problems = [
         *check_label(feature_config, model_config, feature_source, model_source),
         *check_biases(feature_config, model_config, feature_source, model_source),
+        *check_id_widths(feature_config, model_config, feature_source, model_source),
+        *check_input_names(feature_config, feature_source),
+        *check_input_spellings(feature_config, model_config, feature_source),
     ]
     if problems:
         raise InputError(problems)
@@ -64,3 +68,72 @@ def check_biases(
                 f"false, or a categorical feature of the column {quote(side.id)} at "
                 f"$.{side_name}.features in {feature_source}",
             ).problem(model_source)
+
+
+def check_id_widths(
+    feature_config: FeatureConfig, model_config: ModelConfig, feature_source: str, model_source: str
+) -> Iterator[Problem]:
+    """An id's embedding that is added to its tower's output is as wide as that output."""
+    for side_name in SIDES:
+        side = getattr(feature_config, side_name)
+        tower = getattr(model_config, f"{side_name}_tower")
+        position, feature = next(
+            ((p, f) for p, f in enumerate(side.features) if f.column == side.id), (0, None)
+        )
+        is_alone = len(side.features) == 1 and not side.crosses and tower.layers
+        if feature is None or not model_config.id_shortcut or is_alone:
+            continue
+        index, width = _index_width(feature)
+        if width not in (None, model_config.output_embedding_dim):
+            yield Finding(
+                (side_name, "features", position, index, "embedding_dim"),
+                f"{width:,} for the id {quote(side.id)}",
+                f"{model_config.output_embedding_dim:,}, as $.output_embedding_dim in "
+                f"{model_source} says",
+                "The id's embedding is added to the tower's output; leave embedding_dim out, or "
+                f"set id_shortcut to false in {model_source}.",
+            ).problem(feature_source)
+
+
+def _index_width(feature: Feature) -> tuple[str, int | None]:
+    """Returns the index of a categorical feature and the width that it gives its embedding."""
+    for name in ("vocabulary", "integer_id", "hash"):
+        if feature.HasField(name):
+            index = getattr(feature, name)
+            return name, index.embedding_dim if index.HasField("embedding_dim") else None
+    return "", None
+
+
+def check_input_names(feature_config: FeatureConfig, feature_source: str) -> Iterator[Problem]:
+    """Each column that a tower reads can name an input of a SavedModel signature."""
+    for side_name in SIDES:
+        for position, feature in enumerate(getattr(feature_config, side_name).features):
+            column = feature.column
+            if is_input_name(column):
+                continue
+            yield Finding(
+                (side_name, "features", position, "column"),
+                f"{quote(column)}, which cannot name an input of a SavedModel signature",
+                "ASCII letters, digits and underscores, a letter first, and not 'self'",
+                f"Rename the column in the data, for example to {quote(plain_name(column))}.",
+            ).problem(feature_source)
+
+
+def check_input_spellings(
+    feature_config: FeatureConfig, model_config: ModelConfig, feature_source: str
+) -> Iterator[Problem]:
+    """The inputs of one signature differ in more than upper and lower case."""
+    spellings: dict[tuple[str, str], str] = {}
+    for side_name in SIDES:
+        # The signature that predicts a label takes the columns of both sides.
+        inputs = side_name if model_config.model_type == ModelType.retrieval else "both"
+        for position, feature in enumerate(getattr(feature_config, side_name).features):
+            column = feature.column
+            other = spellings.setdefault((inputs, column.lower()), column)
+            if other != column:
+                yield Finding(
+                    (side_name, "features", position, "column"),
+                    f"{quote(column)} beside {quote(other)}, inputs of one SavedModel signature",
+                    "names that differ in more than case",
+                    "Rename one of the columns in the data.",
+                ).problem(feature_source)

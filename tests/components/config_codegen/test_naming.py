@@ -6,7 +6,7 @@ import keyword
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from support.config_strategies import feature_configs
+from support.feature_strategies import feature_configs
 
 from tfx_retrieval.components.config_codegen import naming
 from tfx_retrieval.config import parse_feature_config

@@ -8,7 +8,8 @@ import tensorflow as tf
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 from support import generated_modules, shop
-from support.config_strategies import feature_configs, model_configs
+from support.feature_strategies import feature_configs
+from support.model_strategies import model_configs
 from support.models import encode_example
 
 from tfx_retrieval.config import check_pair

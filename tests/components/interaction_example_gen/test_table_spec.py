@@ -148,9 +148,9 @@ def test_feature_config_gives_columns_roles_and_filters():
         ColumnSpec("genres", "categorical", multiple=True, separator="|"),
         ColumnSpec("cover", "vector", dimension=3),
         ColumnSpec("shelf", "categorical", integer=True),
-        ColumnSpec("name", "text"),
         ColumnSpec("time", "temporal", time_unit="milliseconds"),
         ColumnSpec("rating", "numeric"),
+        ColumnSpec("name", "text"),
         ColumnSpec("amount", "numeric"),
         ColumnSpec("invoice", "categorical"),
         ColumnSpec("note", "any"),
@@ -215,3 +215,27 @@ def test_a_column_that_is_only_asked_for_presence_cannot_be_written(make_spec):
         TableSpec.from_json(
             make_spec(columns=columns, candidate_columns=("item", "note")).to_json()
         )
+
+
+def test_a_title_is_read_as_the_feature_that_it_also_is():
+    document = {
+        "query": {
+            "id": "user",
+            "title": "price",
+            "features": [{"column": "user", "type": "categorical"}],
+        },
+        "candidate": {
+            "id": "item",
+            "title": "time",
+            "features": [{"column": "price", "type": "numeric"}],
+        },
+        "interaction": {"timestamp": "time"},
+    }
+    columns = {
+        column.name: column.type
+        for column in table_spec(parse_feature_config(json.dumps(document))).columns
+    }
+    assert columns == {
+        **{"user": "categorical", "item": "categorical"},
+        **{"price": "numeric", "time": "temporal"},
+    }

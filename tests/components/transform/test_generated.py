@@ -2,7 +2,7 @@
 
 import math
 
-from support.config_strategies import full_feature_config
+from support.config_examples import full_feature_config
 from support.example_files import example
 
 from tfx_retrieval.components.config_codegen import generate_transform_module

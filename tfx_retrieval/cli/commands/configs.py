@@ -60,9 +60,11 @@ def validate(features: pathlib.Path, model: pathlib.Path | None, data: str | Non
             model_config = config.read_model_config(model)
             if feature_config is not None:
                 config.check_pair(feature_config, model_config, str(features), str(model))
-    if data is not None and feature_config is not None:
+    if feature_config is not None:
         with problems.collected():
-            data_checks.check_rows(feature_config, data, model_config)
+            config.check_run(feature_config, str(features))
+            if data is not None:
+                data_checks.check_rows(feature_config, data, model_config)
     problems.raise_if_any()
     click.echo("valid: " + ", ".join(str(item) for item in (features, model, data) if item))
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from tfx_retrieval.config.checks.registry import feature_config_check
-from tfx_retrieval.config.features import features, type_name
-from tfx_retrieval.config.findings import Finding, Path, listing, path_text, quote
-from tfx_retrieval.proto.feature_config_pb2 import FeatureConfig, FeatureType, Filter, TimeUnit
+from tfx_retrieval.config.features import SIDES, features, type_name
+from tfx_retrieval.config.findings import Finding, Path, path_text, quote
+from tfx_retrieval.proto.feature_config_pb2 import FeatureConfig, FeatureType, TimeUnit
 
 
 @feature_config_check
@@ -89,61 +89,46 @@ def check_weight_is_a_number(config: FeatureConfig) -> Iterator[Finding]:
 
 
 @feature_config_check
-def check_filter_has_a_condition(config: FeatureConfig) -> Iterator[Finding]:
-    """A filter filters."""
+def check_history_has_a_name_of_its_own(config: FeatureConfig) -> Iterator[Finding]:
+    """A history is made from the interactions, so the data have no such column."""
+    named: dict[str, Path] = {}
+    for side_name in SIDES:
+        for key in ("id", "title"):
+            named.setdefault(getattr(getattr(config, side_name), key), (side_name, key))
+    for key in ("timestamp", "weight", "label"):
+        named.setdefault(getattr(config.interaction, key), ("interaction", key))
     for position, row_filter in enumerate(config.interaction.filters):
-        if not _conditions(row_filter):
-            names = [name for name in Filter.DESCRIPTOR.fields_by_name if name != "column"]
+        named.setdefault(row_filter.column, ("interaction", "filters", position, "column"))
+    for position, feature in enumerate(config.query.features):
+        other_path = named.get(feature.column)
+        # That an id is categorical is told by another check.
+        if feature.type != FeatureType.history or feature.column in _ids(config):
+            continue
+        if other_path is not None:
             yield Finding(
-                ("interaction", "filters", position),
-                "a filter without a condition",
-                "at least one of " + listing(names),
+                ("query", "features", position, "column"),
+                f"the history {quote(feature.column)}, named at {path_text(other_path)} as well",
+                "a name that no column of the data has",
+                "The history is made from the interactions; rename it here.",
+                relies_on=(other_path,),
             )
 
 
 @feature_config_check
-def check_filter_bounds(config: FeatureConfig) -> Iterator[Finding]:
-    """A filter's bounds leave room between them."""
-    for position, row_filter in enumerate(config.interaction.filters):
-        both = row_filter.HasField("min") and row_filter.HasField("max")
-        if both and row_filter.min > row_filter.max:
-            path = ("interaction", "filters", position)
+def check_titles_are_words(config: FeatureConfig) -> Iterator[Finding]:
+    """What people are shown beside an id is no list of numbers."""
+    vectors = {f.column for _, _, f in features(config) if f.type == FeatureType.vector}
+    for side_name in SIDES:
+        title = getattr(config, side_name).title
+        if title in vectors:
             yield Finding(
-                (*path, "min"),
-                f"{row_filter.min:g}",
-                f"at most max, which is {row_filter.max:g}",
-                relies_on=((*path, "max"),),
+                (side_name, "title"),
+                f"the column {quote(title)}, which holds vectors",
+                "a column with names or descriptions",
+                relies_on=tuple((other, "features", "*", "type") for other in SIDES),
             )
-
-
-@feature_config_check
-def check_filter_can_be_met(config: FeatureConfig) -> Iterator[Finding]:
-    """A filter does not contradict itself."""
-    for position, row_filter in enumerate(config.interaction.filters):
-        path = ("interaction", "filters", position)
-        others = [name for name in _conditions(row_filter) if name != "present"]
-        if row_filter.HasField("present") and not row_filter.present and others:
-            yield Finding(
-                (*path, "present"),
-                f"false beside {listing(others)}",
-                "false alone: a row without a value meets no other condition",
-            )
-        none_of = set(row_filter.none_of)
-        for place, value in enumerate(row_filter.one_of):
-            if value in none_of:
-                yield Finding(
-                    (*path, "one_of", place),
-                    f"{quote(value)}, which is in none_of as well",
-                    "a value in one of the two lists",
-                    relies_on=((*path, "none_of"),),
-                )
 
 
 def _ids(config: FeatureConfig) -> tuple[str, ...]:
     """Returns what cannot be the column of an interaction, and is told of by another check."""
     return "", config.query.id, config.candidate.id
-
-
-def _conditions(row_filter: Filter) -> list[str]:
-    """Returns the names of the conditions that a filter sets."""
-    return [field.name for field, _ in row_filter.ListFields() if field.name != "column"]

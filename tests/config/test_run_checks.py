@@ -1,0 +1,36 @@
+"""What `run` needs of a FeatureConfig is known to `validate`."""
+
+import json
+
+import pytest
+from click.testing import CliRunner
+from support.rule_cases import feature, features
+
+from tfx_retrieval.cli.main import cli
+from tfx_retrieval.config import check_run, parse_feature_config
+from tfx_retrieval.errors import InputError
+
+
+def test_history_needs_a_timestamp():
+    document = features([feature("earlier", "history")])
+    with pytest.raises(InputError) as caught:
+        check_run(parse_feature_config(json.dumps(document)), "f.json")
+    (problem,) = caught.value.problems
+    assert problem.where == "f.json: $.interaction.timestamp"
+    assert '"earlier"' in problem.expected
+    document["interaction"]["timestamp"] = "when"
+    check_run(parse_feature_config(json.dumps(document)))
+
+
+def test_validate_reports_what_a_run_would_stop_at(tmp_path):
+    """All at once: a history without a time, a column and a width that no model can have."""
+    document = features([feature("earlier", "history"), feature("my city")])
+    document["query"]["features"][0] = feature("user", vocabulary={"embedding_dim": 8})
+    (tmp_path / "features.json").write_text(json.dumps(document))
+    (tmp_path / "model.json").write_text('{"output_embedding_dim": 16}')
+    arguments = ["validate", str(tmp_path / "features.json"), str(tmp_path / "model.json")]
+    result = CliRunner().invoke(cli, arguments)
+    assert result.exit_code == 2
+    assert "$.interaction.timestamp" in result.output
+    assert '"my city", which cannot name an input of a SavedModel signature' in result.output
+    assert "$.query.features[0].vocabulary.embedding_dim" in result.output
