@@ -157,7 +157,7 @@ def test_feature_config_gives_columns_roles_and_filters():
     )
     assert spec.example_columns == ("user", "item", "genres", "cover", "shelf", "time", "rating")
     assert spec.candidate_columns == ("item", "genres", "cover", "shelf", "name")
-    assert spec.kept_columns == (*spec.example_columns[:5], "name", "time", "rating")
+    assert spec.kept_columns == (*spec.example_columns, "name")
     assert spec.histories == (HistorySpec("seen", 5),)
     assert spec.filters[0] == FilterSpec("amount", minimum=1.0)
     assert (spec.split, spec.sample_rows) == (SplitSpec("temporal"), 5)
