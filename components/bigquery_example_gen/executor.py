@@ -17,7 +17,12 @@ from tfx.types import artifact_utils
 from tfx.types import standard_component_specs as standard
 
 from tfx_retrieval.components.bigquery_example_gen import job, query
-from tfx_retrieval.components.interaction_example_gen import beam_engine, in_process, report
+from tfx_retrieval.components.interaction_example_gen import (
+    beam_engine,
+    describe,
+    in_process,
+    report,
+)
 from tfx_retrieval.components.interaction_example_gen import executor as interaction_executor
 from tfx_retrieval.components.interaction_example_gen.table_spec import CANDIDATES, TableSpec
 from tfx_retrieval.errors import InputError, Problem
@@ -78,8 +83,8 @@ class Executor(base_beam_executor.BaseBeamExecutor):
                 job.fetch(client, wanted, path, use_storage_api)
                 with _named_in_problems(path, wanted.source):
                     result = in_process.make_examples([path], spec, examples.uri, candidates.uri)
-        interaction_executor._describe(examples, spec.split.names, result)
-        interaction_executor._describe(candidates, (CANDIDATES,), result)
+        describe.describe(examples, spec.split.names, result)
+        describe.describe(candidates, (CANDIDATES,), result)
 
     def export_and_read(
         self,

@@ -113,7 +113,7 @@ def _are_values(header: tuple[str, ...]) -> bool:
 def _left_out(table_files: list[files.TableFile]) -> dict[str, str]:
     """Returns the columns that some file lacks, or that have no name, and says so of each."""
     names = dict.fromkeys(name for file in table_files for name in file.column_names)
-    left_out = {}
+    left_out: dict[str, str] = {}
     for name in names:
         lacking = [file.path for file in table_files if name not in file.column_names]
         if not name:

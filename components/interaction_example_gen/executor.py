@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-import json
 import os
 from typing import Any
 
 from tfx import types
-from tfx.components.util import examples_utils
 from tfx.dsl.components.base import base_beam_executor
-from tfx.dsl.io import fileio
 from tfx.proto import example_gen_pb2
 from tfx.types import artifact_utils
 from tfx.types import standard_component_specs as standard
 from tfx.utils import proto_utils
 
-from tfx_retrieval.components.interaction_example_gen import beam_engine, in_process, report
+from tfx_retrieval.components.interaction_example_gen import beam_engine, describe, in_process
 from tfx_retrieval.components.interaction_example_gen.table_spec import CANDIDATES, TableSpec
 from tfx_retrieval.errors import InputError, Problem
 
@@ -26,9 +23,6 @@ CANDIDATES_KEY = "candidates"
 IN_PROCESS = in_process.ENGINE
 BEAM = beam_engine.ENGINE
 ENGINES = (IN_PROCESS, BEAM)
-
-# What stock ExampleGens call gzip TFRecords.
-_FILE_FORMAT = "tfrecords_gzip"
 
 
 class Executor(base_beam_executor.BaseBeamExecutor):
@@ -67,8 +61,8 @@ class Executor(base_beam_executor.BaseBeamExecutor):
             )
         else:
             result = in_process.make_examples(paths, spec, examples.uri, candidates.uri)
-        _describe(examples, spec.split.names, result)
-        _describe(candidates, (CANDIDATES,), result)
+        describe.describe(examples, spec.split.names, result)
+        describe.describe(candidates, (CANDIDATES,), result)
 
 
 def input_pattern(exec_properties: dict[str, Any]) -> str:
@@ -77,17 +71,3 @@ def input_pattern(exec_properties: dict[str, Any]) -> str:
     proto_utils.json_to_proto(exec_properties[standard.INPUT_CONFIG_KEY], input_config)
     base = exec_properties[standard.INPUT_BASE_KEY]
     return os.path.join(base, input_config.splits[0].pattern)
-
-
-def _describe(
-    artifact: types.Artifact, split_names: tuple[str, ...], result: report.Report
-) -> None:
-    """Sets what readers of Examples look for, and writes the report beside the splits."""
-    artifact.split_names = artifact_utils.encode_split_names(list(split_names))
-    examples_utils.set_payload_format(artifact, example_gen_pb2.FORMAT_TF_EXAMPLE)
-    examples_utils.set_file_format(artifact, _FILE_FORMAT)
-    artifact.set_int_custom_property("rows_read", result.rows_read)
-    artifact.set_int_custom_property("rows_kept", result.rows_kept)
-    artifact.set_string_custom_property("report", json.dumps(result.to_dict()))
-    with fileio.open(os.path.join(artifact.uri, report.FILE_NAME), "w") as file:
-        file.write(json.dumps(result.to_dict(), indent=2))

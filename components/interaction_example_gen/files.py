@@ -10,6 +10,7 @@ import csv
 import dataclasses
 import glob
 import io
+import json
 import os
 from collections.abc import Iterator, Sequence
 from typing import Any
@@ -28,6 +29,7 @@ _SUFFIXES = (
     ".pq",
 )
 _FORMATS = "a CSV file with a header (also .gz or .zst), or a Parquet file"
+_UTF16 = (b"\xff\xfe", b"\xfe\xff")
 _COMPRESSIONS = {b"\x1f\x8b": "gzip", b"\x28\xb5\x2f\xfd": "zstd", b"BZh": "bz2"}
 _HEADER_BYTES = 1 << 20
 _BUFFER_BYTES = 1 << 20
@@ -155,12 +157,17 @@ def inspect(path: str) -> TableFile:
         raise InputError(Problem(path, "an empty file", _FORMATS))
     if start.startswith(b"PAR1"):
         return TableFile(path, PARQUET, _parquet_names(path))
+    if start.startswith(_UTF16):
+        raise InputError(_not_utf8(path, "the header", "UTF-16"))
     compressions = [name for magic, name in _COMPRESSIONS.items() if start.startswith(magic)]
     compression = compressions[0] if compressions else None
     if compression is None and (start.startswith(b"PK\x03\x04") or b"\x00" in start):
         remedy = "Export a spreadsheet as CSV; write other tables as Parquet."
         raise InputError(Problem(path, f"a file that begins with {start!r}", _FORMATS, remedy))
     header = _first_line(path, compression)
+    if _is_json(header):
+        remedy = "Convert it, for example: pandas.read_json(..., lines=True).to_parquet(...)"
+        raise InputError(Problem(path, "JSON", _FORMATS, remedy))
     delimiter = _delimiter(header, path)
     names = next(csv.reader([header], delimiter=delimiter), [])
     return TableFile(path, CSV, tuple(names), compression, delimiter)
@@ -217,8 +224,19 @@ def _first_line(path: str, compression: str | None) -> str:
         raise InputError(_not_utf8(path, "the header")) from error
 
 
-def _not_utf8(path: str, where: str) -> Problem:
-    remedy = f"Convert it, for example: iconv -f latin1 -t utf-8 {os.path.basename(path)}"
+def _is_json(line: str) -> bool:
+    """Returns whether a first line begins a JSON document, or is one of several."""
+    if line.strip() in ("{", "["):
+        return True
+    try:
+        return isinstance(json.loads(line), dict | list)
+    except ValueError:
+        return False
+
+
+def _not_utf8(path: str, where: str, encoding: str = "latin1") -> Problem:
+    name = os.path.basename(path)
+    remedy = f"Convert it, for example: iconv -f {encoding} -t utf-8 {name} > new-{name}"
     return Problem(path, f"bytes in {where} that are not UTF-8", "text in UTF-8", remedy)
 
 

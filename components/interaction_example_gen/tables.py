@@ -247,6 +247,9 @@ class _BadLines:
         lines = "; ".join(self._lines)
         more = self.count - len(self._lines)
         received = f"{lines}{f'; and {more:,} more' if more else ''}"
+        if self._expected == 1:
+            remedy = "Is its first line the header, and does a comma, semicolon or tab part fields?"
+            return Problem(path, received, "1 field in each line, as in the first", remedy)
         remedy = "Put fields that contain the delimiter into double quotes."
         return Problem(path, received, f"{self._expected} fields in each line", remedy)
 
