@@ -2,11 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-
-from google.protobuf import struct_pb2
-
 from tfx_retrieval.components.config_codegen import naming, templates
+from tfx_retrieval.components.config_codegen.column_reader import (
+    ColumnReader,
+    missing_argument,
+    missing_texts,
+    raw,
+)
+from tfx_retrieval.components.config_codegen.merged_features import (
+    all_columns,
+    columns_by_vocabulary,
+    features_by_column,
+    sides_of,
+)
 from tfx_retrieval.components.config_codegen.source import (
     Call,
     Expression,
@@ -69,13 +77,13 @@ class _TransformWriter:
 
     def __init__(self, config: feature_config_pb2.FeatureConfig):
         self._config = config
-        self._features = _features_by_column(config)
-        self._variables = naming.variables(_all_columns(config))
+        self._features = features_by_column(config)
+        self._variables = naming.variables(all_columns(config))
         self._vocabularies = naming.vocabulary_names(config)
-        self._shared = _shared_vocabularies(config)
-        self._loaded: set[tuple[str, str]] = set()
+        self._shared = columns_by_vocabulary(config)
         self._defined_vocabularies: set[str] = set()
         self.helpers: set[str] = set()
+        self._reader = ColumnReader(self._variables, self.helpers)
 
     def blocks(self) -> list[list[str]]:
         """Returns the statements of `preprocessing_fn`, one list a paragraph."""
@@ -99,7 +107,7 @@ class _TransformWriter:
 
     def _feature_block(self, feature: feature_config_pb2.Feature) -> list[str]:
         type_name = _Type.Value.Name(feature.type)
-        sides = " and ".join(_sides_of(self._config, feature.column))
+        sides = " and ".join(sides_of(self._config, feature.column))
         lines = [f"    # {sides}: {literal(feature.column)}, {type_name}."]
         write = {
             _Type.categorical: self._categorical,
@@ -113,7 +121,7 @@ class _TransformWriter:
         return lines + write(feature)
 
     def _categorical(self, feature: feature_config_pb2.Feature) -> list[str]:
-        lines = self._load(feature)
+        lines = self._reader.load(feature)
         variable = self._variables[feature.column]
         lookup: Expression
         if feature.HasField("integer_id"):
@@ -152,7 +160,7 @@ class _TransformWriter:
         if file_name not in self._defined_vocabularies:
             self._defined_vocabularies.add(file_name)
             for member in members:
-                lines += self._load(self._features[member])
+                lines += self._reader.load(self._features[member])
             values: Expression = self._variables[members[0]]
             if len(members) > 1:
                 flat = [call("tf.reshape", self._variables[member], "[-1]") for member in members]
@@ -168,7 +176,7 @@ class _TransformWriter:
         return lines, lookup
 
     def _number(self, feature: feature_config_pb2.Feature) -> list[str]:
-        lines = self._load(feature)
+        lines = self._reader.load(feature)
         if feature.HasField("normalize"):
             number = self._variables[feature.column]
             clipped, number = self._clipped_and_logged(feature.normalize, number)
@@ -176,7 +184,7 @@ class _TransformWriter:
         return lines + self._bucketized(feature)
 
     def _temporal(self, feature: feature_config_pb2.Feature) -> list[str]:
-        lines = self._load(feature)
+        lines = self._reader.load(feature)
         variable = self._variables[feature.column]
         if feature.HasField("normalize"):
             number = self._helper("_time_as_number", variable)
@@ -241,7 +249,7 @@ class _TransformWriter:
         options = feature.tokens
         variable = self._variables[feature.column] + naming.TOKENS_SUFFIX
         self.helpers.add("_strings")
-        column = call("_strings", f"inputs[{literal(feature.column)}]", *_fill(feature))
+        column = call("_strings", raw(feature.column), *missing_argument(feature))
         arguments: dict[str, Expression] = {"max_tokens": str(options.max_tokens)}
         if options.ngrams > 1:
             self.helpers.add("ngrams")
@@ -264,25 +272,25 @@ class _TransformWriter:
         ]
 
     def _boolean(self, feature: feature_config_pb2.Feature) -> list[str]:
-        fill = literal(bool(feature.missing_value.bool_value))
-        column = f"inputs[{literal(feature.column)}]"
-        return [_output(feature.column, self._helper("_booleans", column, fill))]
+        missing = literal(bool(feature.missing_value.bool_value))
+        column = raw(feature.column)
+        return [_output(feature.column, self._helper("_booleans", column, missing))]
 
     def _vector(self, feature: feature_config_pb2.Feature) -> list[str]:
-        column = f"inputs[{literal(feature.column)}]"
+        column = raw(feature.column)
         size = str(feature.vector.dimension)
-        vectors = self._helper("_vectors", column, size, *_fill(feature))
+        vectors = self._helper("_vectors", column, size, *missing_argument(feature))
         return [_output(feature.column, vectors)]
 
     def _history(self, feature: feature_config_pb2.Feature) -> list[str]:
         candidate = self._features[self._config.candidate.id]
         variable = self._variables[feature.column]
         length = str(feature.history.max_length)
-        column = f"inputs[{literal(feature.column)}]"
+        column = raw(feature.column)
         last = self._helper("_last_values", column, length)
-        fill = _fill_list(feature)[-feature.history.max_length :]
-        if fill:
-            last = self._helper("_filled", last, items(fill))
+        missing = missing_texts(feature)[-feature.history.max_length :]
+        if missing:
+            last = self._helper("_filled", last, items(missing))
         lines = [assign(variable, last)]
         if candidate.HasField("vocabulary"):
             _, lookup = self._vocabulary_lookup(candidate, variable)
@@ -299,7 +307,7 @@ class _TransformWriter:
         self.helpers.add("_raw")
         lines = [
             "    # The trainer exports the catalogue under the ids that the data use.",
-            _output(naming.raw(column), call("_raw", f"inputs[{literal(column)}]")),
+            _output(naming.raw(column), call("_raw", raw(column))),
         ]
         variable = self._variables[column]
         values: Expression = variable
@@ -323,7 +331,7 @@ class _TransformWriter:
         members: list[Expression] = []
         for column in cross.columns:
             feature = self._features[column]
-            lines += self._load(feature)
+            lines += self._reader.load(feature)
             members.append(self._cross_member(feature, cross.member_buckets))
         joined = call("tf.strings.join", items(members), '"_x_"')
         hashed = call("tft.hash_strings", joined, str(cross.hash_buckets))
@@ -347,34 +355,9 @@ class _TransformWriter:
             (interaction.weight, naming.weight, "1.0"),
         ):
             if column:
-                value = call("_floats", f"inputs[{literal(column)}]", default)
+                value = call("_floats", raw(column), default)
                 lines.append(_output(name(column), value))
         return lines
-
-    def _load(self, feature: feature_config_pb2.Feature) -> list[str]:
-        """Returns the statement that reads a column into its variable, once."""
-        if (feature.column, "loaded") in self._loaded:
-            return []
-        self._loaded.add((feature.column, "loaded"))
-        column = f"inputs[{literal(feature.column)}]"
-        if feature.type == _Type.boolean:
-            return []
-        if feature.type == _Type.categorical and feature.HasField("values"):
-            arguments: dict[str, Expression] = {"max_values": str(feature.values.max_values)}
-            if feature.values.HasField("separator"):
-                arguments["separator"] = literal(feature.values.separator)
-                value = self._helper("_split_values", column, **arguments)
-            else:
-                value = self._helper("_list_values", column, **arguments)
-            fill = _fill_list(feature)[: feature.values.max_values]
-            if fill:
-                value = self._helper("_filled", value, items(fill))
-        else:
-            reader = {_Type.numeric: "_floats", _Type.temporal: "_seconds"}.get(
-                feature.type, "_strings"
-            )
-            value = self._helper(reader, column, *_fill(feature))
-        return [assign(self._variables[feature.column], value)]
 
     def _has_history_of(self, column: str) -> bool:
         has_history = any(f.type == _Type.history for f in self._features.values())
@@ -387,35 +370,6 @@ class _TransformWriter:
 
 def _output(name: str, value: Expression) -> str:
     return assign(f"outputs[{literal(name)}]", value)
-
-
-def _fill(feature: feature_config_pb2.Feature) -> list[Expression]:
-    """Returns the argument that stands in for a missing value, if the config names one."""
-    if not feature.HasField("missing_value"):
-        return []
-    value = feature.missing_value
-    if feature.type == _Type.categorical:
-        return [_text_literal(value)]
-    if feature.type == _Type.vector:
-        numbers = [literal(float(entry.number_value)) for entry in value.list_value.values]
-        return [items(numbers)]
-    if value.HasField("string_value"):
-        return [literal(value.string_value)]
-    if feature.type == _Type.temporal:
-        return [literal(int(value.number_value))]
-    return [literal(float(value.number_value))]
-
-
-def _fill_list(feature: feature_config_pb2.Feature) -> list[Expression]:
-    """Returns the texts that stand in for a missing list, if the config names any."""
-    return [_text_literal(value) for value in feature.missing_value.list_value.values]
-
-
-def _text_literal(value: struct_pb2.Value) -> str:
-    """Returns a text or an integer as the text that categories are looked up by."""
-    if value.HasField("string_value"):
-        return literal(value.string_value)
-    return literal(str(int(value.number_value)))
 
 
 def _cycle_position(cycle: int, variable: str) -> tuple[str, str]:
@@ -433,52 +387,3 @@ def _cycle_position(cycle: int, variable: str) -> tuple[str, str]:
         _Cycle.day_of_quarter: (f'{date}["day_of_quarter"]', f'{date}["days_in_quarter"]'),
         _Cycle.quarter_of_year: (f'{date}["quarter"]', "4"),
     }[cycle]
-
-
-def _all_columns(config: feature_config_pb2.FeatureConfig) -> Iterable[str]:
-    for side in (config.query, config.candidate):
-        for feature in side.features:
-            yield feature.column
-    yield config.candidate.id
-
-
-def _features_by_column(
-    config: feature_config_pb2.FeatureConfig,
-) -> Mapping[str, feature_config_pb2.Feature]:
-    """Returns one feature a column, with the transforms of both sides if both use it.
-
-    The config's checks have made sure that the transforms both sides have are the same.
-    """
-    features: dict[str, feature_config_pb2.Feature] = {}
-    for side in (config.query, config.candidate):
-        for feature in side.features:
-            merged = features.setdefault(feature.column, feature_config_pb2.Feature())
-            for field, value in feature.ListFields():
-                if field.message_type is None:
-                    setattr(merged, field.name, value)
-                elif not merged.HasField(field.name):
-                    getattr(merged, field.name).CopyFrom(value)
-    candidate_id = config.candidate.id
-    if candidate_id not in features:
-        # The loss needs an index of the candidate id even where no tower reads it.
-        vocabulary = feature_config_pb2.Vocabulary(oov_buckets=1)
-        features[candidate_id] = feature_config_pb2.Feature(
-            column=candidate_id, type=_Type.categorical, vocabulary=vocabulary
-        )
-    return features
-
-
-def _sides_of(config: feature_config_pb2.FeatureConfig, column: str) -> list[str]:
-    sides = (("Query", config.query), ("candidate", config.candidate))
-    names = [name for name, side in sides if any(f.column == column for f in side.features)]
-    # A candidate id that no tower reads is no feature of its side.
-    return [name.capitalize() for name in names[:1]] + names[1:] or ["Candidate id"]
-
-
-def _shared_vocabularies(config: feature_config_pb2.FeatureConfig) -> Mapping[str, list[str]]:
-    names = naming.vocabulary_names(config)
-    groups: dict[str, list[str]] = {}
-    for column in dict.fromkeys(_all_columns(config)):
-        if column in names:
-            groups.setdefault(names[column], []).append(column)
-    return groups
