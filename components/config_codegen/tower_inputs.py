@@ -44,12 +44,14 @@ class Table:
         rows: Source of the number of rows.
         dim: Width.
         vocabulary: File name of the vocabulary that gives the rows their meaning, or "".
+        unknown_rows: How many of the last rows stand for unknown ids.
     """
 
     name: str
     rows: str
     dim: int
     vocabulary: str = ""
+    unknown_rows: int = 0
 
 
 @dataclasses.dataclass(frozen=True)
@@ -175,14 +177,16 @@ class _Builder:
         if feature.HasField("integer_id"):
             # Ids outside the range share the row behind the others.
             rows = str(feature.integer_id.size + 1)
-            return Table(self._tables[column], rows, self._dim(feature.integer_id, default))
+            dim = self._dim(feature.integer_id, default)
+            return Table(self._tables[column], rows, dim, unknown_rows=1)
         if feature.HasField("hash"):
             dim = self._dim(feature.hash, default)
             return Table(self._tables[column], str(feature.hash.buckets), dim)
         vocabulary = self._vocabularies[feature.column]
-        rows = _vocabulary_rows(vocabulary, feature.vocabulary.oov_buckets)
+        unknown_rows = feature.vocabulary.oov_buckets
+        rows = _vocabulary_rows(vocabulary, unknown_rows)
         dim = self._dim(feature.vocabulary, default)
-        return Table(self._tables["vocabulary", vocabulary], rows, dim, vocabulary)
+        return Table(self._tables["vocabulary", vocabulary], rows, dim, vocabulary, unknown_rows)
 
     @staticmethod
     def _dim(options: object, default: int) -> int:

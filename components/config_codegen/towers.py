@@ -49,6 +49,7 @@ class Tower:
         inputs: What it reads.
         shortcut: The id's embedding, if it is added to the output instead of feeding the layers.
         shared_tables: Embedding tables that both towers use.
+        id_dropout: Share of its ids that are hidden in training.
         tuned_dropout: Whether its dropout layers take their rate from outside.
         init: Statements of `__init__`.
         call: Statements of `call`.
@@ -61,6 +62,7 @@ class Tower:
     inputs: list[TowerInput]
     shortcut: TowerInput | None
     shared_tables: list[Table]
+    id_dropout: float
     tuned_dropout: bool
     init: list[str]
     call: list[str]
@@ -153,6 +155,7 @@ def _write(
         inputs=inputs,
         shortcut=_shortcut(side, inputs, model, stack),
         shared_tables=shared,
+        id_dropout=stack.id_dropout,
         tuned_dropout=bool(model.search_space.dropout) and has_dropout(stack.layers),
         init=[],
         call=[],
@@ -172,7 +175,7 @@ def _write(
     if layered and model.output_projection:
         projection = dense(model.output_embedding_dim, "projection")
         tower.init.append(assign("self.projection", projection, _BODY))
-    _write_call(tower, model, stack, [name for name, _ in definitions])
+    _write_call(tower, side.id, model, stack, [name for name, _ in definitions])
     return tower
 
 
@@ -196,10 +199,15 @@ def _shortcut(
 
 def _write_call(
     tower: Tower,
+    id_column: str,
     model: model_config_pb2.ModelConfig,
     stack: model_config_pb2.Tower,
     layer_names: list[str],
 ) -> None:
+    def value(item: TowerInput) -> Expression:
+        hides = item.feature == id_column and item.kind is Kind.EMBEDDING
+        return _hidden_ids(item, tower.id_dropout) if hides else _input_value(item)
+
     lines = tower.call
     parts: list[Expression] = []
     for item in tower.inputs:
@@ -209,8 +217,8 @@ def _write_call(
             lines += _encode_history(item)
             parts.append(item.name.removesuffix("_encoder"))
         else:
-            parts.append(_input_value(item))
-    shortcut = _input_value(tower.shortcut) if tower.shortcut else ""
+            parts.append(value(item))
+    shortcut = value(tower.shortcut) if tower.shortcut else ""
     if parts:
         x: Expression = parts[0]
         if len(parts) > 1:
@@ -261,6 +269,18 @@ def _input_value(item: TowerInput) -> Expression:
     if item.kind is Kind.MAPPED_VECTOR:
         return call(f"self.{item.name}", feature)
     return feature if item.kind is Kind.VECTOR else f"{feature}[:, None]"
+
+
+def _hidden_ids(item: TowerInput, rate: float) -> Expression:
+    """Returns the source of an id's embedding, with a share of the ids hidden in training."""
+    if not rate:
+        return _input_value(item)
+    assert item.table is not None
+    layer = f"self.{item.table.name}"
+    unknown_rows = str(item.table.unknown_rows)
+    feature = f"features[{literal(item.feature)}]"
+    hidden = call("hide_ids", feature, layer, literal(rate), unknown_rows, "training")
+    return call(layer, hidden)
 
 
 def _encode_history(item: TowerInput) -> list[str]:

@@ -103,6 +103,7 @@ class _TrainerWriter:
             "early_stopping": model.HasField("early_stopping"),
             "pooled": any(self._averages(item) for item in inputs),
             "attention": any(item.pooling == "attention" for item in inputs),
+            "hides_ids": any(tower.id_dropout for tower in self._towers),
             "counts_file": naming.counts_file(self._features),
             "probabilities": self._probabilities(),
             "label_metrics": self._label_metrics(),

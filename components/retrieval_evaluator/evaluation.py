@@ -293,10 +293,7 @@ def _slice_result(
     """Measures one slice for the model and what it is compared with."""
     problem = outcomes["model"][0]
     mask = problem.slices[name]
-    results = {
-        system: metric_table(*outcomes[system], ks, mask).values()
-        for system in outcomes
-    }
+    results = {system: metric_table(*outcomes[system], ks, mask).values() for system in outcomes}
     return SliceResult(
         queries=len(np.unique(problem.interaction_query[mask])),
         interactions=int(mask.sum()),

@@ -45,3 +45,26 @@ def test_pair_that_goes_together():
     features = parse_feature_config(json.dumps(document))
     check_pair(features, parse_model_config('{"model_type": "ranking"}'))
     check_pair(parse_feature_config(json.dumps(FEATURES)), parse_model_config("{}"))
+
+
+@pytest.mark.parametrize(
+    ("feature", "state"),
+    [({"column": "age", "type": "numeric"}, "is no feature"), ({"hash": {}}, "is hashed")],
+)
+def test_id_dropout_needs_a_row_for_unknown_ids(feature, state):
+    user = {"column": "user", "type": "categorical"}
+    if "hash" in feature:
+        feature = {**user, "hash": {"buckets": 10}}
+    item = {"column": "item", "type": "categorical"}
+    document = {
+        "query": {"id": "user", "features": [feature]},
+        "candidate": {"id": "item", "features": [item]},
+    }
+    features = parse_feature_config(json.dumps(document))
+    towers = {f"{side}_tower": {"id_dropout": 0.25} for side in ("query", "candidate")}
+    with pytest.raises(InputError) as caught:
+        check_pair(features, parse_model_config(json.dumps(towers)), "f.json", "m.json")
+    (problem,) = caught.value.problems
+    assert problem.where == "m.json: $.query_tower.id_dropout"
+    assert problem.received == f'0.25, while the query\'s id "user" {state}'
+    assert problem.expected.startswith("0, or a vocabulary or integer_id of the column")

@@ -33,6 +33,7 @@ def check_pair(
         *check_label(feature_config, model_config, feature_source, model_source),
         *check_biases(feature_config, model_config, feature_source, model_source),
         *check_id_widths(feature_config, model_config, feature_source, model_source),
+        *check_id_dropout(feature_config, model_config, feature_source, model_source),
         *check_input_names(feature_config, feature_source),
         *check_input_spellings(feature_config, model_config, feature_source),
     ]
@@ -102,6 +103,25 @@ def _index_width(feature: Feature) -> tuple[str, int | None]:
             index = getattr(feature, name)
             return name, index.embedding_dim if index.HasField("embedding_dim") else None
     return "", None
+
+
+def check_id_dropout(
+    feature_config: FeatureConfig, model_config: ModelConfig, feature_source: str, model_source: str
+) -> Iterator[Problem]:
+    """Ids can be taken for unknown ones if they have an embedding with a row for those."""
+    for side_name in SIDES:
+        side = getattr(feature_config, side_name)
+        rate = getattr(model_config, f"{side_name}_tower").id_dropout
+        feature = feature_of(side, side.id)
+        if not rate or (feature is not None and not feature.HasField("hash")):
+            continue
+        state = "is no feature" if feature is None else "is hashed"
+        yield Finding(
+            (f"{side_name}_tower", "id_dropout"),
+            f"{rate:g}, while the {side_name}'s id {quote(side.id)} {state}",
+            f"0, or a vocabulary or integer_id of the column {quote(side.id)} at "
+            f"$.{side_name}.features in {feature_source}",
+        ).problem(model_source)
 
 
 def check_input_names(feature_config: FeatureConfig, feature_source: str) -> Iterator[Problem]:

@@ -227,7 +227,9 @@ class QueryTower(tf.keras.Model):
         x = self.dense_3(x)
         x = self.projection(x)
         # The id is learned on its own, past the layers.
-        x += self.user_embedding(features["user"])
+        x += self.user_embedding(
+            hide_ids(features["user"], self.user_embedding, 0.1, 1, training),
+        )
         return x
 
 
@@ -439,6 +441,26 @@ def mean_embedding(embedding, indices):
     vectors = embedding(tf.maximum(indices, 0)) * mask
     count = tf.reduce_sum(mask, axis=1)
     return tf.math.divide_no_nan(tf.reduce_sum(vectors, axis=1), count)
+
+
+def hide_ids(ids, embedding, rate, unknown_rows, training):
+    """Makes ids unknown at random in training (DropoutNet, Volkovs et al. 2017).
+
+    So the embedding of unknown ids is trained, and the other features learn to do
+    without the id.
+
+    Args:
+        ids: Indices of known and unknown ids, `[batch]`.
+        embedding: Embedding layer, whose last rows are those of unknown ids.
+        rate: Share of the ids that become unknown.
+        unknown_rows: Number of those rows.
+        training: Whether any do.
+    """
+    if not training:
+        return ids
+    rows = embedding.input_dim
+    unknown = tf.random.uniform(tf.shape(ids), rows - unknown_rows, rows, ids.dtype)
+    return tf.where(tf.random.uniform(tf.shape(ids)) < rate, unknown, ids)
 
 
 def candidate_probabilities(tf_transform_output):

@@ -240,8 +240,8 @@ def _as_text(x):
 
 
 def _split_values(x, max_values, separator):
-    """Returns the parts of a row's texts `[batch, max_values]`, padded with empty ones."""
-    # A row holds the whole text, or its parts, into which an ExampleGen split it.
+    """Returns the parts of each text `[batch, max_values]`, padded with empty ones."""
+    # A row holds the text, or the parts into which an ExampleGen split it.
     if not isinstance(x, tf.SparseTensor):
         x = tf.reshape(x, [tf.shape(x)[0], -1])
     parts = tf.strings.split(_lists(x), separator).merge_dims(1, 2)

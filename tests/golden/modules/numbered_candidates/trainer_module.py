@@ -256,7 +256,9 @@ class TwoTowerModel(tfrs.Model):
 class AttentionEncoder(tf.keras.layers.Layer):
     """Reads a history with one block of self-attention (SASRec, arXiv 1808.09781).
 
-    Only what the newest entry attends to is needed, so only that is computed.
+    Only what the newest entry attends to is needed, so only that is computed. With one
+    head, the keys' weights can be applied to the newest entry, and the values' to the
+    weighted sum, which is the same and spares projecting every entry.
     """
 
     def __init__(self, length, dim, name):
@@ -268,13 +270,17 @@ class AttentionEncoder(tf.keras.layers.Layer):
             name: Name of the layer.
         """
         super().__init__(name=name)
+        self.scale = dim**-0.5
         self.positions = tf.keras.layers.Embedding(length, dim)
-        self.input_norm = tf.keras.layers.LayerNormalization()
-        self.attention = tf.keras.layers.MultiHeadAttention(1, dim, dropout=0.2)
+        # One mask for all entries of a history: drawing one for each takes long.
+        self.entry_dropout = tf.keras.layers.Dropout(0.2, noise_shape=(None, 1, None))
+        self.dropout = tf.keras.layers.Dropout(0.2)
+        self.newest_norm = tf.keras.layers.LayerNormalization()
+        self.query = tf.keras.layers.Dense(dim)
+        self.value = tf.keras.layers.Dense(dim)
         self.attention_norm = tf.keras.layers.LayerNormalization()
         self.hidden = tf.keras.layers.Dense(dim, activation="gelu")
         self.output_layer = tf.keras.layers.Dense(dim)
-        self.dropout = tf.keras.layers.Dropout(0.2)
         self.output_norm = tf.keras.layers.LayerNormalization()
 
     def call(self, vectors, mask, training=False):
@@ -288,17 +294,17 @@ class AttentionEncoder(tf.keras.layers.Layer):
         # Counted from the newest entry: a short history is like the end of a long one.
         length = tf.reduce_sum(tf.cast(mask, tf.int32), axis=1, keepdims=True)
         age = tf.maximum(length - 1 - tf.range(tf.shape(mask)[1])[None, :], 0)
-        x = self.dropout(vectors + self.positions(age), training=training)
-        x = self.input_norm(x)
-        newest = tf.gather(x, tf.maximum(length - 1, 0), batch_dims=1)
-        seen = self.attention(
-            newest, x, attention_mask=mask[:, None, :], training=training
-        )
-        y = newest + self.dropout(seen, training=training)
-        y = self.attention_norm(y[:, 0])
+        x = self.entry_dropout(vectors + self.positions(age), training=training)
+        newest = tf.gather(x, tf.maximum(length[:, 0] - 1, 0), batch_dims=1)
+        newest = self.newest_norm(newest)
+        scores = tf.einsum("bd,bld->bl", self.query(newest), x) * self.scale
+        shares = tf.nn.softmax(tf.where(mask, scores, scores.dtype.min))
+        shares = self.dropout(shares, training=training)
+        seen = self.value(tf.einsum("bl,bld->bd", shares, x))
+        y = self.attention_norm(newest + self.dropout(seen, training=training))
         hidden = self.dropout(self.hidden(y), training=training)
         y += self.dropout(self.output_layer(hidden), training=training)
-        return self.output_norm(y) * tf.cast(length > 0, tf.float32)
+        return self.output_norm(y) * tf.cast(length > 0, y.dtype)
 
 
 def candidate_probabilities(tf_transform_output):
