@@ -23,7 +23,7 @@ from tfx.orchestration.local import local_dag_runner
 from tfx_retrieval import tfx_internal
 from tfx_retrieval.components.interaction_example_gen.table_spec import SplitSpec
 from tfx_retrieval.config import to_dict
-from tfx_retrieval.pipelines import retrieval
+from tfx_retrieval.pipelines import retrieval, run_lock
 from tfx_retrieval.pipelines.run_store import RunStore
 from tfx_retrieval.proto import feature_config_pb2, model_config_pb2
 
@@ -92,49 +92,50 @@ def run(
         The metrics and where everything is.
 
     Raises:
-        InputError: The data or a config is wrong.
+        InputError: The data or a config is wrong, or another run is under way in `output`.
     """
     directory = pathlib.Path(output).absolute()
     directory.mkdir(parents=True, exist_ok=True)
-    # A directory whose run is under way, or was broken off, holds no metrics.
-    (directory / METRICS_FILE).unlink(missing_ok=True)
-    store = RunStore(str(directory / METADATA_FILE))
-    made = retrieval.create_pipeline(
-        PIPELINE_NAME,
-        str(directory / ARTIFACTS_DIR),
-        data if "://" in data else str(pathlib.Path(data).absolute()),
-        feature_config,
-        model_config,
-        serving_model_dir=str(directory / SERVING_DIR),
-        split=SplitSpec(method=split),
-        sample_rows=sample_rows or 0,
-        overrides=retrieval.TrainingOverrides(epochs, batch_size, learning_rate),
-        warm_start=warm_start,
-        metadata_connection_config=metadata.sqlite_metadata_connection_config(
-            str(directory / METADATA_FILE)
-        ),
-        beam_pipeline_args=beam_pipeline_args,
-    )
-    _execute(made, runner, on_progress or (lambda *_: None))
-    _copy_modules(store, directory / MODULES_DIR)
-    arguments = {
-        "data": data,
-        "split": split,
-        "runner": runner,
-        "epochs": epochs,
-        "batch_size": batch_size,
-        "learning_rate": learning_rate,
-        "sample_rows": sample_rows,
-        "warm_start": warm_start,
-    }
-    configs = {"features": to_dict(feature_config), "model": to_dict(model_config)}
-    nodes = [node.id for node in made.components]
-    metrics = _collect_metrics(store, nodes, configs, arguments)
-    _write_json(directory / METRICS_FILE, metrics)
-    blessed = store.is_blessed("ScaNNIndexer")
-    if not blessed:
-        _LOGGER.warning("not blessed, so nothing was pushed: see checks in %s", METRICS_FILE)
-    return RunResult(directory, metrics, blessed)
+    with run_lock.held(directory):
+        # A directory whose run is under way, or was broken off, holds no metrics.
+        (directory / METRICS_FILE).unlink(missing_ok=True)
+        store = RunStore(str(directory / METADATA_FILE))
+        made = retrieval.create_pipeline(
+            PIPELINE_NAME,
+            str(directory / ARTIFACTS_DIR),
+            data if "://" in data else str(pathlib.Path(data).absolute()),
+            feature_config,
+            model_config,
+            serving_model_dir=str(directory / SERVING_DIR),
+            split=SplitSpec(method=split),
+            sample_rows=sample_rows or 0,
+            overrides=retrieval.TrainingOverrides(epochs, batch_size, learning_rate),
+            warm_start=warm_start,
+            metadata_connection_config=metadata.sqlite_metadata_connection_config(
+                str(directory / METADATA_FILE)
+            ),
+            beam_pipeline_args=beam_pipeline_args,
+        )
+        _execute(made, runner, on_progress or (lambda *_: None))
+        _copy_modules(store, directory / MODULES_DIR)
+        arguments = {
+            "data": data,
+            "split": split,
+            "runner": runner,
+            "epochs": epochs,
+            "batch_size": batch_size,
+            "learning_rate": learning_rate,
+            "sample_rows": sample_rows,
+            "warm_start": warm_start,
+        }
+        configs = {"features": to_dict(feature_config), "model": to_dict(model_config)}
+        nodes = [node.id for node in made.components]
+        metrics = _collect_metrics(store, nodes, configs, arguments)
+        _write_json(directory / METRICS_FILE, metrics)
+        blessed = store.is_blessed("ScaNNIndexer")
+        if not blessed:
+            _LOGGER.warning("not blessed, so nothing was pushed: see checks in %s", METRICS_FILE)
+        return RunResult(directory, metrics, blessed)
 
 
 def _execute(made: pipeline.Pipeline, runner: str, on_progress: Callable[[str, str], None]) -> None:

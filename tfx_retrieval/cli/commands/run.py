@@ -13,6 +13,7 @@ from tfx_retrieval.cli import data as data_checks
 from tfx_retrieval.cli import inputs, progress, reports, run_directory
 from tfx_retrieval.cli.commands import recommend
 from tfx_retrieval.errors import InputError, Problem
+from tfx_retrieval.pipelines import run_lock
 
 if TYPE_CHECKING:
     from tfx_retrieval.demo import Customer
@@ -166,6 +167,7 @@ def _run(
 ) -> None:
     feature_config, model_config = inputs.read_pair(features, model)
     inputs.check_split(feature_config, split, str(features))
+    run_lock.check(output)
     if "://" not in data:
         # Reading the header here says in a second what a component would say much later.
         data_checks.check_columns(feature_config, data, split)
