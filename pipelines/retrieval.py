@@ -21,13 +21,11 @@ from tfx.proto import pusher_pb2
 from tfx.types import standard_artifacts
 
 from tfx_retrieval.components.config_codegen.component import ConfigCodegen
-from tfx_retrieval.components.interaction_example_gen.component import (
-    InteractionExampleGen,
-    input_location,
-    single_input,
-)
+from tfx_retrieval.components.embedding_exporter.component import EmbeddingExporter
+from tfx_retrieval.components.embedding_exporter.executor import TODAY
+from tfx_retrieval.components.interaction_example_gen import executor as interaction_executor
 from tfx_retrieval.components.interaction_example_gen.feature_config import table_spec
-from tfx_retrieval.components.interaction_example_gen.table_spec import SplitSpec, TableSpec
+from tfx_retrieval.components.interaction_example_gen.table_spec import SplitSpec
 from tfx_retrieval.components.retrieval_evaluator.component import RetrievalEvaluator
 from tfx_retrieval.components.scann_indexer.component import ScaNNIndexer
 from tfx_retrieval.components.statistics_gen.component import StatisticsGen
@@ -35,6 +33,7 @@ from tfx_retrieval.components.transform.component import Transform
 from tfx_retrieval.components.two_tower_trainer.component import TwoTowerTrainer
 from tfx_retrieval.components.two_tower_tuner.component import TwoTowerTuner
 from tfx_retrieval.config import canonical_json, check_pair
+from tfx_retrieval.pipelines.sources import Data, example_gen
 from tfx_retrieval.proto import feature_config_pb2, model_config_pb2
 
 RESOLVER_ID = "LatestBlessedModel"
@@ -56,10 +55,29 @@ class TrainingOverrides:
     learning_rate: float | data_types.RuntimeParameter | None = None
 
 
+@dataclasses.dataclass(frozen=True)
+class EmbeddingExport:
+    """How a pipeline exports its embeddings; see EmbeddingExporter.
+
+    Attributes:
+        run_date: Date of the partition, `YYYY-MM-DD`, or `today`.
+        model_version: Value of that column; None: the model's URI.
+        run_id: Value of that column; None: the id of the run.
+        bigquery_table: `project.dataset.table`: prefix of the tables to load into.
+        bigquery_location: Location of the data set, if not the default one.
+    """
+
+    run_date: str | data_types.RuntimeParameter = TODAY
+    model_version: str | data_types.RuntimeParameter | None = None
+    run_id: str | data_types.RuntimeParameter | None = None
+    bigquery_table: str | data_types.RuntimeParameter | None = None
+    bigquery_location: str | None = None
+
+
 def create_pipeline(
     pipeline_name: str,
     pipeline_root: str,
-    data: str | data_types.RuntimeParameter,
+    data: Data,
     feature_config: feature_config_pb2.FeatureConfig,
     model_config: model_config_pb2.ModelConfig,
     *,
@@ -70,6 +88,8 @@ def create_pipeline(
     thresholds: Sequence[dict[str, object]] | None = None,
     slice_columns: Sequence[str] = (),
     warm_start: bool = False,
+    embedding_export: EmbeddingExport | None = None,
+    read_engine: str = interaction_executor.IN_PROCESS,
     transform_engine: str = "auto",
     enable_cache: bool = True,
     metadata_connection_config: metadata_store_pb2.ConnectionConfig | None = None,
@@ -84,8 +104,9 @@ def create_pipeline(
         pipeline_name: Name, at most 63 characters; Vertex AI allows lower case letters, digits
             and dashes.
         pipeline_root: Directory of all artifacts.
-        data: A CSV or Parquet file, a pattern such as `gs://bucket/rows/*.parquet`, or a
-            directory; as a RuntimeParameter, a directory.
+        data: A CSV or Parquet file, a pattern such as `gs://bucket/rows/*.parquet` or
+            `gs://bucket/day-{SPAN}/*`, a directory, `bq://PROJECT.DATASET.TABLE`, or a
+            BigQuerySource; as a RuntimeParameter, a directory.
         feature_config: A resolved FeatureConfig.
         model_config: A resolved ModelConfig.
         serving_model_dir: Directory to push a blessed index to; None leaves Pusher out.
@@ -98,6 +119,9 @@ def create_pipeline(
             which the new model is also compared; without one it starts afresh. A run that blesses
             its model changes what the next one starts from, so that one trains again even if
             nothing else is new.
+        embedding_export: Adds EmbeddingExporter; BigQuery is left alone if the model is not
+            blessed. None leaves it out.
+        read_engine: `in_process`, or `beam` for tables that one machine cannot hold.
         transform_engine: Engine of Transform.
         enable_cache: Whether a step with the same inputs and parameters is reused.
         metadata_connection_config: Metadata store; None on Vertex AI, which has its own.
@@ -111,14 +135,15 @@ def create_pipeline(
     """
     check_pair(feature_config, model_config)
     spec = table_spec(feature_config, split or SplitSpec(), sample_rows)
-    example_gen, *checks, schema_gen = _data_components(data, spec)
+    reader = example_gen(data, spec, read_engine)
+    *checks, schema_gen = _data_checks(reader.outputs["examples"])
     codegen = ConfigCodegen(
         feature_config=feature_config,
         model_config=model_config,
         schema=schema_gen.outputs["schema"],
     )
     transform = Transform(
-        examples=example_gen.outputs["examples"],
+        examples=reader.outputs["examples"],
         schema=schema_gen.outputs["schema"],
         module=codegen.outputs["transform_module"],
         engine=transform_engine,
@@ -134,8 +159,8 @@ def create_pipeline(
     )
     evaluator = RetrievalEvaluator(
         model=trainer.outputs["model"],
-        examples=example_gen.outputs["examples"],
-        candidates=example_gen.outputs["candidates"],
+        examples=reader.outputs["examples"],
+        candidates=reader.outputs["candidates"],
         baseline_model=earlier_model,
         query_id=feature_config.query.id,
         candidate_id=feature_config.candidate.id,
@@ -145,18 +170,31 @@ def create_pipeline(
     )
     indexer = ScaNNIndexer(
         model=trainer.outputs["model"],
-        candidates=example_gen.outputs["candidates"],
-        examples=example_gen.outputs["examples"],
+        candidates=reader.outputs["candidates"],
+        examples=reader.outputs["examples"],
         model_blessing=evaluator.outputs["blessing"],
         candidate_id=feature_config.candidate.id,
         title=feature_config.candidate.title or None,
         retrieval=canonical_json(model_config.retrieval),
     )
+    exporters = []
+    if embedding_export is not None:
+        exporter = EmbeddingExporter(
+            model=trainer.outputs["model"],
+            examples=reader.outputs["examples"],
+            candidates=reader.outputs["candidates"],
+            model_blessing=evaluator.outputs["blessing"],
+            query_id=feature_config.query.id,
+            candidate_id=feature_config.candidate.id,
+            timestamp=feature_config.interaction.timestamp or None,
+            **vars(embedding_export),
+        )
+        exporters.append(exporter)
     return pipeline.Pipeline(
         pipeline_name=pipeline_name,
         pipeline_root=pipeline_root,
         components=[
-            example_gen,
+            reader,
             *checks,
             schema_gen,
             codegen,
@@ -166,6 +204,7 @@ def create_pipeline(
             trainer,
             evaluator,
             indexer,
+            *exporters,
             *([_pusher(indexer, serving_model_dir)] if serving_model_dir else []),
         ],
         enable_cache=enable_cache,
@@ -174,20 +213,14 @@ def create_pipeline(
     )
 
 
-def _data_components(
-    data: str | data_types.RuntimeParameter, spec: TableSpec
-) -> list[base_node.BaseNode]:
-    """Returns the components that read and check the data, example_gen first, schema_gen last."""
-    input_base, pattern = input_location(data) if isinstance(data, str) else (data, "*")
-    example_gen = InteractionExampleGen(
-        input_base=input_base, table_spec=spec, input_config=single_input(pattern)
-    )
-    statistics_gen = StatisticsGen(examples=example_gen.outputs["examples"])
+def _data_checks(examples: types.BaseChannel) -> list[base_node.BaseNode]:
+    """Returns the components that describe and check the data, schema_gen last."""
+    statistics_gen = StatisticsGen(examples=examples)
     schema_gen = SchemaGen(statistics=statistics_gen.outputs["statistics"])
     example_validator = ExampleValidator(
         statistics=statistics_gen.outputs["statistics"], schema=schema_gen.outputs["schema"]
     )
-    return [example_gen, statistics_gen, example_validator, schema_gen]
+    return [statistics_gen, example_validator, schema_gen]
 
 
 def _latest_blessed_model() -> Resolver:

@@ -62,11 +62,13 @@ class BigQueryInteractionExampleGen(base_beam_component.BaseBeamComponent):
      - `candidates`: Channel of type `standard_artifacts.Examples` with the split candidates; one
        candidate a record.
 
-    Nothing tells a pipeline's cache that a table has changed: let a query parameter, such as the
-    day, change with it, or run without caching.
+    Nothing tells a pipeline's cache that a table has changed. Compiled for Vertex AI the component
+    is never cached, so that a schedule trains on what the table holds by then. Local runners do
+    cache it: let a query parameter, such as the day, change with the table.
     """
 
     SPEC_CLASS = BigQueryInteractionExampleGenSpec
+    NEVER_CACHED_ON_VERTEX: ClassVar[bool] = True
     EXECUTOR_SPEC = executor_spec.BeamExecutorSpec(executor.Executor)
 
     def __init__(
@@ -102,7 +104,7 @@ class BigQueryInteractionExampleGen(base_beam_component.BaseBeamComponent):
             ValueError: `engine` is neither of the two, or `maximum_bytes_billed` is not above 0.
             InputError: `table_spec`, the source or `query_parameters` is not valid.
         """
-        _check(table, query, query_parameters)
+        check_source(table, query, query_parameters)
         if isinstance(maximum_bytes_billed, int) and maximum_bytes_billed < 1:
             raise ValueError(f"maximum_bytes_billed must be above 0, got {maximum_bytes_billed}.")
         if isinstance(engine, str) and engine not in interaction_executor.ENGINES:
@@ -131,12 +133,21 @@ class BigQueryInteractionExampleGen(base_beam_component.BaseBeamComponent):
         )
 
 
-def _check(
+def check_source(
     table: str | data_types.RuntimeParameter | None,
     text: str | data_types.RuntimeParameter | None,
     parameters: str | data_types.RuntimeParameter | None,
 ) -> None:
-    # What a run-time parameter will hold is checked by the executor.
+    """Checks a source; what a run-time parameter will hold is checked by the executor.
+
+    Args:
+        table: A table, or None.
+        text: A query, or None.
+        parameters: Its parameters, JSON.
+
+    Raises:
+        InputError: With everything that is wrong.
+    """
     source = query.Source(
         "dataset.table" if isinstance(table, data_types.RuntimeParameter) else table,
         "SELECT 1" if isinstance(text, data_types.RuntimeParameter) else text,

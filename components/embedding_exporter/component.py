@@ -23,8 +23,8 @@ class EmbeddingExporterSpec(component_spec.ComponentSpec):
         "query_id": component_spec.ExecutionParameter(type=str),
         "candidate_id": component_spec.ExecutionParameter(type=str),
         "run_date": component_spec.ExecutionParameter(type=str),
-        "model_version": component_spec.ExecutionParameter(type=str),
-        "run_id": component_spec.ExecutionParameter(type=str),
+        "model_version": component_spec.ExecutionParameter(type=str, optional=True),
+        "run_id": component_spec.ExecutionParameter(type=str, optional=True),
         "timestamp": component_spec.ExecutionParameter(type=str, optional=True),
         "bigquery_table": component_spec.ExecutionParameter(type=str, optional=True),
         "bigquery_location": component_spec.ExecutionParameter(type=str, optional=True),
@@ -33,6 +33,9 @@ class EmbeddingExporterSpec(component_spec.ComponentSpec):
         "model": component_spec.ChannelParameter(type=standard_artifacts.Model),
         "examples": component_spec.ChannelParameter(type=standard_artifacts.Examples),
         "candidates": component_spec.ChannelParameter(type=standard_artifacts.Examples),
+        "model_blessing": component_spec.ChannelParameter(
+            type=standard_artifacts.ModelBlessing, optional=True
+        ),
     }
     OUTPUTS = {  # noqa: RUF012
         "embeddings": component_spec.ChannelParameter(type=Embeddings),
@@ -47,6 +50,8 @@ class EmbeddingExporter(base_component.BaseComponent):
     (list of float), `model_version` and `run_id`. With `bigquery_table` they are also loaded into
     the tables `<bigquery_table>_query` and `<bigquery_table>_candidate`, into the day partition of
     `run_date`, which is replaced.
+
+    The embeddings of a model that is not blessed stay out of BigQuery.
     """
 
     SPEC_CLASS = EmbeddingExporterSpec
@@ -60,11 +65,12 @@ class EmbeddingExporter(base_component.BaseComponent):
         query_id: _Text,
         candidate_id: _Text,
         run_date: _Text,
-        model_version: _Text,
-        run_id: _Text,
+        model_version: _Text | None = None,
+        run_id: _Text | None = None,
         timestamp: _Text | None = None,
         bigquery_table: _Text | None = None,
         bigquery_location: _Text | None = None,
+        model_blessing: types.BaseChannel | None = None,
     ):
         """Wires the component.
 
@@ -74,14 +80,16 @@ class EmbeddingExporter(base_component.BaseComponent):
             candidates: Raw Examples: the split `candidates`, or else all splits.
             query_id: Column of the query ids.
             candidate_id: Column of the candidate ids.
-            run_date: Date of the partition, `YYYY-MM-DD`; a parameter, so that the output depends
-                on nothing but inputs.
-            model_version: Value of that column.
-            run_id: Value of that column.
+            run_date: Date of the partition, `YYYY-MM-DD`, or `today`: the day in UTC on which the
+                component runs, as a schedule needs it.
+            model_version: Value of that column; by default the model's URI.
+            run_id: Value of that column; by default the id of the pipeline run, which on Vertex AI
+                is that of the job.
             timestamp: Column of `examples` that says which row of a query id is the latest, which
                 is then embedded; without it the first row read is.
             bigquery_table: `project.dataset.table`: prefix of the tables to load into.
             bigquery_location: Location of the data set, if not the default one.
+            model_blessing: Whether the model may be used; without it, it may.
 
         Raises:
             InputError: A parameter is wrong; holds all problems.
@@ -104,6 +112,7 @@ class EmbeddingExporter(base_component.BaseComponent):
                 model=model,
                 examples=examples,
                 candidates=candidates,
+                model_blessing=model_blessing,
                 embeddings=types.Channel(type=Embeddings),
                 **parameters,
             )

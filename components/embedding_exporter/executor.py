@@ -5,12 +5,14 @@ from __future__ import annotations
 import dataclasses
 import datetime
 import logging
+import os
 import re
 from typing import Any
 
 import numpy as np
 import tensorflow as tf
 from tfx import types
+from tfx.components.util import model_utils
 from tfx.dsl.components.base import base_executor
 from tfx.types import artifact_utils
 from tfx.utils import path_utils
@@ -18,6 +20,9 @@ from tfx.utils import path_utils
 from tfx_retrieval.components.embedding_exporter import tables
 from tfx_retrieval.components.scann_indexer import embed, reading
 from tfx_retrieval.errors import InputError, Problem
+
+TODAY = "today"
+"""Value of `run_date` that stands for the day, in UTC, on which the component runs."""
 
 _TABLE = re.compile(r"[\w.:-]+\.\w+\.[\w-]+", re.ASCII)
 
@@ -58,7 +63,7 @@ class Executor(base_executor.BaseExecutor):
         """Runs the component.
 
         Args:
-            input_dict: `model`, `examples`, `candidates`.
+            input_dict: `model`, `examples`, `candidates`, optionally `model_blessing`.
             output_dict: `embeddings`.
             exec_properties: See the parameters of `EmbeddingExporter`.
 
@@ -73,6 +78,14 @@ class Executor(base_executor.BaseExecutor):
         model_uri = artifact_utils.get_single_uri(input_dict["model"])
         model = tf.saved_model.load(path_utils.serving_model_path(model_uri))
         run_date = exec_properties["run_date"]
+        if run_date == TODAY:
+            run_date = datetime.datetime.now(datetime.timezone.utc).date().isoformat()
+        model_version = exec_properties.get("model_version") or model_uri
+        run_id = exec_properties.get("run_id") or self._run_id(embeddings.uri)
+        table = exec_properties.get("bigquery_table")
+        if table and not _may_be_used(input_dict.get("model_blessing")):
+            _logger.warning("the model is not blessed, so nothing is loaded into %s", table)
+            table = None
         sides = (
             _Side(
                 "query",
@@ -96,29 +109,47 @@ class Executor(base_executor.BaseExecutor):
                 selection,
                 embedder,
                 path,
-                exec_properties["model_version"],
-                exec_properties["run_id"],
+                model_version,
+                run_id,
             )
             _logger.info("wrote %s %s embeddings", f"{len(selection.ids):,}", side.name)
             embeddings.set_int_custom_property(f"{side.name}_rows", len(selection.ids))
-            if exec_properties.get("bigquery_table"):
-                _load(exec_properties, side.name, path, selection.ids)
+            if table:
+                location = exec_properties.get("bigquery_location") or None
+                _load(table, location, side.name, path, run_date, selection.ids)
         embeddings.set_string_custom_property("run_date", run_date)
-        embeddings.set_string_custom_property("model_version", exec_properties["model_version"])
-        embeddings.set_string_custom_property("run_id", exec_properties["run_id"])
+        embeddings.set_string_custom_property("model_version", model_version)
+        embeddings.set_string_custom_property("run_id", run_id)
+
+    def _run_id(self, uri: str) -> str:
+        """Returns the id of the pipeline run.
+
+        TFX's entry point on Vertex AI does not tell it, but artifacts there are in
+        `ROOT/PROJECT_NUMBER/JOB/TASK/KEY`.
+        """
+        told = self._context and self._context.pipeline_run_id
+        return told or os.path.basename(os.path.dirname(os.path.dirname(uri.rstrip("/"))))
 
 
-def _load(exec_properties: dict[str, Any], side: str, path: str, ids: np.ndarray) -> None:
+def _may_be_used(blessings: list[types.Artifact] | None) -> bool:
+    """Returns whether the model is blessed, or nobody has judged it."""
+    if not blessings:
+        return True
+    return model_utils.is_model_blessed(artifact_utils.get_single_instance(blessings))
+
+
+def _load(
+    table: str, location: str | None, side: str, path: str, run_date: str, ids: np.ndarray
+) -> None:
     """Loads a side's table into BigQuery."""
     # Only who loads into BigQuery waits for its client's import.
     from tfx_retrieval.components.embedding_exporter import bigquery_load
 
-    table = exec_properties["bigquery_table"]
     bigquery_load.load_table(
-        bigquery_load.make_client(table, exec_properties.get("bigquery_location") or None),
+        bigquery_load.make_client(table, location),
         path,
         bigquery_load.side_table(table, side),
-        exec_properties["run_date"],
+        run_date,
         "STRING" if ids.dtype == object else "INTEGER",
     )
 
@@ -127,13 +158,15 @@ def check_parameters(parameters: dict[str, Any]) -> list[Problem]:
     """Returns what is wrong with parameters; those that are no text yet are not looked at."""
     problems = []
     run_date = parameters.get("run_date")
-    if isinstance(run_date, str) and not _is_date(run_date):
+    if isinstance(run_date, str) and run_date != TODAY and not _is_date(run_date):
         problems.append(
-            Problem("EmbeddingExporter(run_date=...)", repr(run_date), "a date YYYY-MM-DD")
+            Problem(
+                "EmbeddingExporter(run_date=...)", repr(run_date), f"a date YYYY-MM-DD or {TODAY}"
+            )
         )
     problems.extend(
         Problem(f"EmbeddingExporter({name}=...)", repr(parameters[name]), "a text of its own")
-        for name in ("query_id", "candidate_id", "model_version", "run_id")
+        for name in ("query_id", "candidate_id")
         if parameters.get(name) == ""
     )
     table = parameters.get("bigquery_table")

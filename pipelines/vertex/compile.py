@@ -100,6 +100,7 @@ def compile_pipeline(
     _name_condition_inputs(document)
     _set_resources(document, resources or {})
     _set_environment(document)
+    _leave_uncached(document, made)
 
     text = json.dumps(document, indent=2, sort_keys=True, ensure_ascii=False) + "\n"
     # Read back, so that the content returned is that of the file, in its order.
@@ -253,6 +254,14 @@ def _set_environment(document: dict[str, Any]) -> None:
         if "container" in executor:
             variables = executor["container"].setdefault("env", [])
             variables.append({"name": "TF_USE_LEGACY_KERAS", "value": "1"})
+
+
+def _leave_uncached(document: dict[str, Any], pipeline: tfx_pipeline.Pipeline) -> None:
+    """Turns caching off for the tasks of components that read what no cache key tells of."""
+    for component in pipeline.components:
+        if getattr(component, "NEVER_CACHED_ON_VERTEX", False):
+            task = document["pipelineSpec"]["root"]["dag"]["tasks"][component.id]
+            task.pop("cachingOptions", None)
 
 
 def _write(path: str, text: str) -> None:

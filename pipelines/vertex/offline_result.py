@@ -59,10 +59,12 @@ class OfflineResult:
     Attributes:
         tasks: Outcomes by task, in the order of the run.
         folder: The folder of the run.
+        notes: Where the run differed from one on Vertex AI.
     """
 
     tasks: Mapping[str, TaskResult]
     folder: str
+    notes: tuple[str, ...] = ()
 
     @property
     def artifacts(self) -> Mapping[tuple[str, str], ArtifactRecord]:

@@ -35,6 +35,9 @@ RUN_PARAMETERS: Mapping[str, RunParameter] = {
     parameter.name: parameter
     for parameter in (
         RunParameter("data", str, "Folder with the interaction table."),
+        RunParameter("table", str, "BigQuery table of interactions, PROJECT.DATASET.TABLE."),
+        RunParameter("query_parameters", str, "Parameters of the BigQuery query, a JSON object."),
+        RunParameter("run_date", str, "Date of exported embeddings, YYYY-MM-DD, or today."),
         RunParameter("epochs", int, "Passes over the training examples."),
         RunParameter("batch_size", int, "Examples in a training batch, over all replicas."),
         RunParameter("learning_rate", float, "Learning rate of the optimiser."),

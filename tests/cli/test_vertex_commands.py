@@ -5,6 +5,7 @@ import json
 import pytest
 
 from tfx_retrieval import demo
+from tfx_retrieval.pipelines.vertex import spec
 
 CONFIGS = ("--features", demo.FEATURES, "--model", demo.MODEL)
 PLACES = ("--pipeline-root", "gs://bucket/root", "--image", "europe-docker.pkg.dev/p/i/x:1")
@@ -46,6 +47,93 @@ def test_compile_refuses_a_local_root_and_writes_nothing(invoke, tmp_path) -> No
 
     assert done.exit_code == 2
     assert "gs://" in done.stderr
+    assert list(tmp_path.iterdir()) == []
+
+
+def compiled(invoke, tmp_path, *options):
+    output = tmp_path / "job.json"
+    done = invoke("compile", *CONFIGS, *PLACES, "--output", output, *options)
+    assert done.exit_code == 0, done.stderr
+    return spec.load_job(str(output))
+
+
+def test_compile_reads_bigquery(invoke, tmp_path) -> None:
+    job = compiled(
+        invoke,
+        tmp_path,
+        *("--data", "bq://some-project.shop.orders", "--bigquery-location", "EU"),
+        *("--maximum-bytes-billed", "1000000"),
+    )
+
+    assert job.parameter_definitions["table"]["defaultValue"] == "some-project.shop.orders"
+    given = job.tasks["InteractionExampleGen"]["inputs"]["parameters"]
+    assert given["table"] == {"componentInputParameter": "table"}
+    assert given["location"]["runtimeValue"]["constant"] == "EU"
+    assert given["maximum_bytes_billed"]["runtimeValue"]["constant"] == 1000000
+
+
+def test_compile_reads_a_query_from_a_file(invoke, tmp_path) -> None:
+    sql = "SELECT *\nFROM shop.orders WHERE day >= @since"
+    (tmp_path / "orders.sql").write_text(sql)
+    parameters = '{"since": {"type": "DATE", "value": "2026-01-01"}}'
+
+    job = compiled(
+        invoke,
+        tmp_path,
+        *("--query", f"@{tmp_path}/orders.sql", "--query-parameters", parameters),
+        *("--bigquery-project", "some-project"),
+    )
+
+    given = job.tasks["InteractionExampleGen"]["inputs"]["parameters"]
+    assert given["query"]["runtimeValue"]["constant"] == sql
+    assert given["query_parameters"] == {"componentInputParameter": "query_parameters"}
+    assert job.parameter_definitions["query_parameters"]["defaultValue"] == parameters
+
+
+def test_compile_adds_an_export_and_a_warm_start(invoke, tmp_path) -> None:
+    job = compiled(
+        invoke,
+        tmp_path,
+        *("--data", "gs://bucket/day-{SPAN}/*", "--warm-start"),
+        *("--embeddings-table", "some-project.shop.vectors"),
+    )
+
+    export = job.tasks["EmbeddingExporter"]["inputs"]
+    assert export["parameters"]["bigquery_table"]["runtimeValue"]["constant"] == (
+        "some-project.shop.vectors"
+    )
+    assert job.parameter_definitions["run_date"]["defaultValue"] == "today"
+    assert "model_blessing" in export["artifacts"]
+    assert "LatestBlessedModel-model-resolver" in job.tasks
+    # A pattern is no folder that another run could replace.
+    assert "data" not in job.parameter_definitions
+
+
+@pytest.mark.parametrize(
+    ("options", "messages"),
+    [
+        ([], ["--data, --query", "neither"]),
+        (["--data", "bq://a"], ["BigQuery table", "PROJECT.DATASET.TABLE"]),
+        (["--query", "SELECT 1", "--query-parameters", "{"], ["query_parameters", "no JSON"]),
+        (["--query", "@absent.sql"], ["--query @absent.sql"]),
+        (
+            [
+                *("--data", "gs://bucket/rows", "--query-parameters", "{}"),
+                *("--bigquery-location", "EU"),
+            ],
+            ["--query-parameters", "--bigquery-location"],
+        ),
+        (["--data", "gs://bucket/rows", "--check"], ["--check needs --sample"]),
+        (["--data", "gs://bucket/rows", "--check", "--sample", "absent.csv"], ["absent.csv"]),
+        (["--data", "gs://bucket/rows", "--embeddings-table", "x"], ["project.dataset.table"]),
+    ],
+)
+def test_compile_names_what_is_wrong(invoke, tmp_path, options, messages) -> None:
+    done = invoke("compile", *CONFIGS, *PLACES, "--output", tmp_path / "job.json", *options)
+
+    assert done.exit_code == 2
+    assert all(message in done.stderr for message in messages), done.stderr
+    assert "Traceback" not in done.stderr
     assert list(tmp_path.iterdir()) == []
 
 

@@ -56,13 +56,19 @@ def test_the_artifact_type_is_found_by_its_name():
 
 def test_all_wrong_parameters_are_reported():
     with pytest.raises(InputError) as caught:
-        make(run_date="31.1.2024", run_id="", bigquery_table="data.table")
+        make(run_date="31.1.2024", query_id="", bigquery_table="data.table")
 
     assert [problem.where for problem in caught.value.problems] == [
         "EmbeddingExporter(run_date=...)",
-        "EmbeddingExporter(run_id=...)",
+        "EmbeddingExporter(query_id=...)",
         "EmbeddingExporter(bigquery_table=...)",
     ]
+
+
+def test_a_schedule_may_leave_date_and_names_to_the_run():
+    exporter = make(run_date="today", model_version=None, run_id=None)
+
+    assert exporter.spec.exec_properties["run_date"] == "today"
 
 
 @pytest.mark.parametrize("date", ["2024-1-31", "20240131", "2023-02-29", ""])

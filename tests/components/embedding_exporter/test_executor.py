@@ -1,5 +1,6 @@
 """Runs of the executor, tables read back."""
 
+import datetime
 import io
 import os
 import pathlib
@@ -11,6 +12,8 @@ import pyarrow.dataset
 import pyarrow.parquet as pq
 import pytest
 from support import models
+from tfx.dsl.components.base import base_executor
+from tfx.types import standard_artifacts
 
 from tfx_retrieval.artifacts import Embeddings
 from tfx_retrieval.components.embedding_exporter import executor, tables
@@ -47,7 +50,7 @@ def inputs(tmp_path_factory):
     }
 
 
-def export(directory, inputs, **parameters):
+def export(directory, inputs, context=None, **parameters):
     embeddings = Embeddings()
     embeddings.uri = str(directory / "embeddings")
     os.makedirs(embeddings.uri)
@@ -59,7 +62,7 @@ def export(directory, inputs, **parameters):
         "run_id": "run-1",
         **parameters,
     }
-    executor.Executor().Do(
+    executor.Executor(context).Do(
         {name: [artifact] for name, artifact in inputs.items()},
         {"embeddings": [embeddings]},
         properties,
@@ -151,6 +154,48 @@ def test_bigquery_gets_what_was_written(tmp_path, inputs, fake_bigquery):
     for side, content in zip(("query", "candidate"), fake_bigquery.uploads, strict=True):
         written = pq.read_table(tables.table_path(embeddings.uri, side, "2024-01-31"))
         assert pq.read_table(io.BytesIO(content)) == written
+
+
+def blessing(directory, blessed):
+    artifact = standard_artifacts.ModelBlessing()
+    artifact.uri = str(directory / "blessing")
+    os.makedirs(artifact.uri)
+    name = "BLESSED" if blessed else "NOT_BLESSED"
+    pathlib.Path(artifact.uri, name).touch()
+    artifact.set_int_custom_property("blessed", int(blessed))
+    return artifact
+
+
+@pytest.mark.parametrize("blessed", [True, False])
+def test_bigquery_gets_blessed_models_only(tmp_path, inputs, fake_bigquery, caplog, blessed):
+    judged = {**inputs, "model_blessing": blessing(tmp_path, blessed)}
+    with caplog.at_level("WARNING", "tfx_retrieval"):
+        embeddings = export(tmp_path, judged, bigquery_table="some-project.data.vectors")
+
+    assert len(fake_bigquery.jobs) == (2 if blessed else 0)
+    assert ("nothing is loaded into some-project.data.vectors" in caplog.text) is not blessed
+    # The tables in the artifact harm nobody.
+    assert rows_of(embeddings, "query").num_rows == 3
+
+
+def test_date_and_names_come_from_the_run(tmp_path, inputs):
+    before = datetime.datetime.now(datetime.timezone.utc).date()
+    job = tmp_path / "123" / "shop-20240131" / "EmbeddingExporter_77"
+    embeddings = export(job, inputs, run_date="today", model_version=None, run_id="")
+    after = datetime.datetime.now(datetime.timezone.utc).date()
+
+    (row, *_) = rows_of(embeddings, "candidate").to_pylist()
+    assert before.isoformat() <= row["run_date"] <= after.isoformat()
+    assert row["model_version"] == inputs["model"].uri
+    assert row["run_id"] == "shop-20240131"
+    assert embeddings.get_string_custom_property("run_id") == "shop-20240131"
+
+
+def test_the_runners_name_of_the_run_counts_most(tmp_path, inputs):
+    context = base_executor.BaseExecutor.Context(pipeline_run_id="2024-01-31T00:00")
+    embeddings = export(tmp_path, inputs, context, run_id=None)
+
+    assert embeddings.get_string_custom_property("run_id") == "2024-01-31T00:00"
 
 
 def test_memory_does_not_grow_with_the_rows(tmp_path):

@@ -8,7 +8,7 @@ import pathlib
 import pytest
 
 from tfx_retrieval import config
-from tfx_retrieval.pipelines import retrieval
+from tfx_retrieval.pipelines import retrieval, sources
 from tfx_retrieval.pipelines.vertex.compile import compile_pipeline
 from tfx_retrieval.pipelines.vertex.lint import lint
 from tfx_retrieval.pipelines.vertex.lint_imports import executor_class_path
@@ -27,11 +27,32 @@ VARIANTS = {
     "scann": ({"retrieval": {"algorithm": "scann"}}, {"serving_model_dir": "gs://some-bucket/s"}),
     "warm_start": ({}, {"warm_start": True}),
     "tuner": ({"search_space": {"learning_rate": [0.01, 0.1]}}, {}),
+    "bigquery_table": ({}, {"data": "bq://some-project.shop.orders"}),
+    "bigquery_query": (
+        {},
+        {
+            "data": sources.BigQuerySource(
+                query="SELECT * FROM shop.orders WHERE day >= @since",
+                project="some-project",
+                **runtime_parameters(query_parameters='{"since": "2026-01-01"}'),
+            )
+        },
+    ),
+    "embedding_export": (
+        {},
+        {
+            "embedding_export": retrieval.EmbeddingExport(
+                **runtime_parameters(run_date="today"), bigquery_table="some-project.shop.vectors"
+            )
+        },
+    ),
+    "spans": ({}, {"data": "gs://some-bucket/day-{SPAN}/*.parquet"}),
 }
 
 
 def compiled(name, tmp_path, image):
     model, options = VARIANTS[name]
+    chosen = dict(options)
     model_config = config.parse_model_config(json.dumps(model))
     parameters = runtime_parameters(
         data="gs://some-bucket/data",
@@ -42,14 +63,15 @@ def compiled(name, tmp_path, image):
 
     def make():
         values = dict(parameters)
+        data = values.pop("data")
         return retrieval.create_pipeline(
             "shop",
             "gs://some-bucket/root",
-            values.pop("data"),
+            chosen.pop("data", data),
             config.parse_feature_config(json.dumps(FEATURES)),
             model_config,
             overrides=retrieval.TrainingOverrides(**values),
-            **options,
+            **chosen,
         )
 
     return compile_pipeline(make, str(tmp_path / "job.json"), image)
@@ -87,3 +109,26 @@ def test_the_same_pipeline_gives_the_same_bytes(name, tmp_path, image):
     first = pathlib.Path(compiled(name, tmp_path, image).path).read_bytes()
     assert pathlib.Path(compiled(name, tmp_path, image).path).read_bytes() == first
     assert str(tmp_path).encode() not in first
+
+
+def test_only_what_is_read_from_bigquery_is_never_cached(tmp_path, image):
+    # Nothing tells a cache key that a table has changed.
+    cached = {
+        name: {
+            task
+            for task, value in compiled(name, tmp_path, image).job.tasks.items()
+            if value.get("cachingOptions", {}).get("enableCache")
+        }
+        for name in ("brute_force", "bigquery_table")
+    }
+    assert cached["brute_force"] - cached["bigquery_table"] == {"InteractionExampleGen"}
+    assert len(cached["bigquery_table"]) == 8
+
+
+def test_a_pattern_with_spans_reaches_the_driver(tmp_path, image):
+    job = compiled("spans", tmp_path, image).job
+    given = job.tasks["InteractionExampleGen"]["inputs"]["parameters"]
+    assert given["input_base"]["runtimeValue"]["constant"] == "gs://some-bucket"
+    assert "day-{SPAN}/*.parquet" in given["input_config"]["runtimeValue"]["constant"]
+    assert "preCacheCheck" in job.executor_of("InteractionExampleGen")["container"]["lifecycle"]
+    assert "data" not in job.parameter_definitions

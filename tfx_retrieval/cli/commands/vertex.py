@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import pathlib
-import posixpath
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from tfx_retrieval.cli import data as data_checks
 from tfx_retrieval.cli import inputs, progress
 
 if TYPE_CHECKING:
@@ -19,7 +19,20 @@ _PATH = click.Path(path_type=pathlib.Path)
 @click.command("compile", short_help="Compile the pipeline for Vertex AI.")
 @click.option("--features", type=_PATH, required=True, help="FeatureConfig (JSON).")
 @click.option("--model", type=_PATH, required=True, help="ModelConfig (JSON).")
-@click.option("--data", required=True, help="Table that a run reads by default: gs://…")
+@click.option(
+    "--data",
+    help="Table that a run reads by default: gs://… (a file, a folder, or a pattern, also with "
+    "{SPAN} or {YYYY}-{MM}-{DD}), or bq://PROJECT.DATASET.TABLE.",
+)
+@click.option("--query", help="GoogleSQL that reads the table from BigQuery; @FILE reads a file.")
+@click.option("--query-parameters", help="Parameters of the query: a JSON object.")
+@click.option("--bigquery-project", "project", help="Project that pays for reading BigQuery.")
+@click.option("--bigquery-location", "location", help="Location of the BigQuery data.")
+@click.option(
+    "--maximum-bytes-billed",
+    type=click.IntRange(min=1),
+    help="Most that reading BigQuery may cost, in bytes.  [default: 100000000000]",
+)
 @click.option("--pipeline-root", required=True, help="Folder for artifacts: gs://…")
 @click.option("--image", required=True, help="Container image that has this package.")
 @click.option("--output", type=_PATH, required=True, help="Pipeline job file to write (.json).")
@@ -32,52 +45,55 @@ _PATH = click.Path(path_type=pathlib.Path)
     help="How rows are divided between training and evaluation.",
 )
 @click.option("--serving-model-dir", help="Folder that a blessed index is pushed to: gs://…")
+@click.option(
+    "--warm-start", is_flag=True, help="Start each run from the latest model that was blessed."
+)
+@click.option("--export-embeddings", is_flag=True, help="Also write the embeddings as Parquet.")
+@click.option(
+    "--embeddings-table",
+    help="PROJECT.DATASET.TABLE: also load them into TABLE_query and TABLE_candidate.",
+)
+@click.option(
+    "--check", is_flag=True, help="Run the file on this machine, with SAMPLE in place of the data."
+)
+@click.option("--sample", type=_PATH, help="Local table for --check: CSV or Parquet.")
 def compile_(
     features: pathlib.Path,
     model: pathlib.Path,
-    data: str,
-    pipeline_root: str,
-    image: str,
     output: pathlib.Path,
-    name: str | None,
     split: str,
-    serving_model_dir: str | None,
+    check: bool,
+    sample: pathlib.Path | None,
+    image: str,
+    **options: Any,
 ) -> None:
     """Compile the pipeline into a pipeline job file for Vertex AI Pipelines.
 
     Needs no cloud account. Epochs, batch size and learning rate stay parameters of the job, and so
-    does the table if DATA is a folder; `tfx-retrieval submit --parameter` sets them for one run.
+    do the table, if DATA is a folder or in BigQuery, and the query's parameters;
+    `tfx-retrieval submit --parameter` sets them for one run.
+
+    --check then runs every task of the file on this machine the way Vertex AI does, for one epoch
+    on SAMPLE, with folders in place of Cloud Storage, and reports task by task.
     """
+    if check != (sample is not None):
+        raise click.UsageError("--check needs --sample, and --sample is for --check")
     feature_config, model_config = inputs.read_pair(features, model)
+    if sample is not None:
+        # A container would say the same, but minutes later.
+        data_checks.check_columns(feature_config, str(sample), split)
     with (
         progress.temporary_log("compile") as log,
         progress.quiet_libraries(log) as terminal,
         progress.Progress(terminal.console) as shown,
-        shown.step("Compiling"),
     ):
-        from tfx_retrieval.components.interaction_example_gen.table_spec import SplitSpec
-        from tfx_retrieval.pipelines import retrieval
-        from tfx_retrieval.pipelines.vertex import compile as vertex_compile
-        from tfx_retrieval.pipelines.vertex.parameters import runtime_parameters
+        with shown.step("Compiling"):
+            from tfx_retrieval.cli import vertex_job
 
-        changeable = runtime_parameters(
-            epochs=model_config.epochs,
-            batch_size=model_config.batch_size,
-            learning_rate=model_config.learning_rate,
-        )
-        is_folder = not posixpath.splitext(data)[1]
-        table = runtime_parameters(data=data)["data"] if is_folder else data
-        made = retrieval.create_pipeline(
-            name or feature_config.name,
-            pipeline_root,
-            table,
-            feature_config,
-            model_config,
-            serving_model_dir=serving_model_dir,
-            split=SplitSpec(method=split),
-            overrides=retrieval.TrainingOverrides(**changeable),
-        )
-        vertex_compile.compile_pipeline(made, str(output), image)
+            job = vertex_job.JobOptions(feature_config, model_config, split=split, **options)
+            vertex_job.compile_job(job, str(output), image)
+        if sample is not None:
+            vertex_job.check_job(job, str(output), str(sample), terminal, shown)
     click.echo(f"wrote {output}", err=True)
 
 

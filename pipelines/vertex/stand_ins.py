@@ -1,0 +1,78 @@
+"""Puts work of this machine in place of cloud services in a compiled pipeline, to check the rest.
+
+Executors are named by path here, so that nothing needs to be imported.
+"""
+
+from __future__ import annotations
+
+import copy
+import json
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from tfx_retrieval.pipelines.vertex.lint_imports import executor_class_path
+from tfx_retrieval.pipelines.vertex.spec import PipelineJob
+
+_COMPONENTS = "tfx_retrieval.components"
+_BIGQUERY_READER = f"{_COMPONENTS}.bigquery_example_gen.executor.Executor"
+_FILE_READER = f"{_COMPONENTS}.interaction_example_gen.executor.Executor"
+_EXPORTER = f"{_COMPONENTS}.embedding_exporter.executor.Executor"
+_CUSTOM_JOB_TRAINER = "tfx_retrieval.pipelines.vertex.custom_training.CustomJobExecutor"
+_TRAINER = f"{_COMPONENTS}.two_tower_trainer.executor.Executor"
+
+
+def with_stand_ins(
+    job: PipelineJob, folder: str, file_name: str
+) -> tuple[dict[str, Any], tuple[str, ...]]:
+    """Returns a pipeline job that needs no BigQuery and no custom job.
+
+    Args:
+        job: The compiled job.
+        folder: Local folder of the table that takes the place of rows in BigQuery.
+        file_name: The table's file.
+
+    Returns:
+        The job document, and a sentence for each task that was changed.
+    """
+    document = copy.deepcopy(dict(job.document))
+    changed = PipelineJob(job.source, document)
+    changes: Mapping[str, Callable[[PipelineJob, str], str | None]] = {
+        _BIGQUERY_READER: lambda made, task: _read_file(made, task, folder, file_name),
+        _EXPORTER: _load_nothing,
+        _CUSTOM_JOB_TRAINER: _train_here,
+    }
+    notes = []
+    for task in changed.tasks:
+        change = changes.get(executor_class_path(changed.executor_of(task)) or "")
+        if change is not None:
+            notes.append(change(changed, task))
+    return document, tuple(note for note in notes if note)
+
+
+def _read_file(job: PipelineJob, task: str, folder: str, file_name: str) -> str:
+    _set_executor(job, task, _FILE_READER)
+    pattern = json.dumps({"splits": [{"name": "single_split", "pattern": file_name}]})
+    definitions = job.component_of(task)["inputDefinitions"]["parameters"]
+    given = job.tasks[task]["inputs"]["parameters"]
+    for name, value in {"input_base": folder, "input_config": pattern}.items():
+        definitions[name] = {"parameterType": "STRING"}
+        given[name] = {"runtimeValue": {"constant": value}}
+    return f"{task} read the sample in place of BigQuery; the query was not sent"
+
+
+def _load_nothing(job: PipelineJob, task: str) -> str | None:
+    given = job.tasks[task]["inputs"]["parameters"]
+    table = given.pop("bigquery_table", None)
+    if table is None:
+        return None
+    return f"{task} wrote its tables as Parquet and loaded nothing into BigQuery"
+
+
+def _train_here(job: PipelineJob, task: str) -> str:
+    _set_executor(job, task, _TRAINER)
+    return f"{task} trained on this machine in place of a custom job"
+
+
+def _set_executor(job: PipelineJob, task: str, path: str) -> None:
+    arguments = job.executor_of(task)["container"]["args"]
+    arguments[arguments.index("--executor_class_path") + 1] = path

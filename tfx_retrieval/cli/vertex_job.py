@@ -1,0 +1,219 @@
+"""What `compile` does: makes the pipeline of its options, compiles it, and checks the outcome."""
+
+from __future__ import annotations
+
+import dataclasses
+import pathlib
+import posixpath
+import re
+from typing import TYPE_CHECKING
+
+from tfx_retrieval.cli import progress
+from tfx_retrieval.components.interaction_example_gen.table_spec import SplitSpec
+from tfx_retrieval.errors import InputError, Problem
+from tfx_retrieval.pipelines import retrieval, sources
+from tfx_retrieval.pipelines.vertex import check, offline_result
+from tfx_retrieval.pipelines.vertex import compile as vertex_compile
+from tfx_retrieval.pipelines.vertex.parameters import runtime_parameters
+
+if TYPE_CHECKING:
+    from tfx.orchestration import pipeline as tfx_pipeline
+
+    from tfx_retrieval.proto.feature_config_pb2 import FeatureConfig
+    from tfx_retrieval.proto.model_config_pb2 import ModelConfig
+
+_PATTERN = re.compile(r"[*?\[{]")
+
+
+@dataclasses.dataclass(frozen=True)
+class JobOptions:
+    """What a person chose on the command line; see `tfx-retrieval compile --help`.
+
+    Attributes:
+        feature_config: A resolved FeatureConfig.
+        model_config: A resolved ModelConfig.
+        pipeline_root: Folder for artifacts.
+        data: Table in files or `bq://PROJECT.DATASET.TABLE`; None with a query.
+        query: GoogleSQL, or `@` and a file that holds it; None with a table.
+        query_parameters: JSON object.
+        project: Project that pays for reading BigQuery.
+        location: Location of the BigQuery data.
+        maximum_bytes_billed: Most that reading BigQuery may cost; None takes the default.
+        name: Name of the pipeline; None takes the FeatureConfig's.
+        split: How rows are divided.
+        serving_model_dir: Folder that a blessed index is pushed to.
+        warm_start: Whether training starts from the latest blessed model.
+        export_embeddings: Whether embeddings are exported.
+        embeddings_table: BigQuery tables to load them into.
+    """
+
+    feature_config: FeatureConfig
+    model_config: ModelConfig
+    pipeline_root: str
+    data: str | None = None
+    query: str | None = None
+    query_parameters: str | None = None
+    project: str | None = None
+    location: str | None = None
+    maximum_bytes_billed: int | None = None
+    name: str | None = None
+    split: str = "random"
+    serving_model_dir: str | None = None
+    warm_start: bool = False
+    export_embeddings: bool = False
+    embeddings_table: str | None = None
+
+    @property
+    def in_bigquery(self) -> bool:
+        """Whether the rows are in BigQuery."""
+        return self.data is None or self.data.startswith(sources.BIGQUERY_SCHEME)
+
+
+def compile_job(options: JobOptions, output: str, image: str) -> None:
+    """Compiles the pipeline and checks the compiled file for what can be seen in it.
+
+    Args:
+        options: What to compile.
+        output: File to write.
+        image: Container image.
+
+    Raises:
+        InputError: With what is wrong; nothing is written then.
+    """
+    vertex_compile.compile_pipeline(_make_pipeline(options), output, image)
+
+
+def _make_pipeline(options: JobOptions) -> tfx_pipeline.Pipeline:
+    model_config = options.model_config
+    changeable = runtime_parameters(
+        epochs=model_config.epochs,
+        batch_size=model_config.batch_size,
+        learning_rate=model_config.learning_rate,
+    )
+    export = None
+    if options.export_embeddings or options.embeddings_table:
+        export = retrieval.EmbeddingExport(
+            **runtime_parameters(run_date=retrieval.TODAY),
+            bigquery_table=options.embeddings_table,
+        )
+    return retrieval.create_pipeline(
+        options.name or options.feature_config.name,
+        options.pipeline_root,
+        _data(options),
+        options.feature_config,
+        model_config,
+        serving_model_dir=options.serving_model_dir,
+        split=SplitSpec(method=options.split),
+        overrides=retrieval.TrainingOverrides(**changeable),
+        warm_start=options.warm_start,
+        embedding_export=export,
+    )
+
+
+def _data(options: JobOptions) -> sources.Data:
+    """Returns where the rows are, as runtime parameters where a run may say otherwise."""
+    _check_data(options)
+    if options.data is not None and not options.in_bigquery:
+        # One file, or a pattern with spans, is no folder that could take another's place.
+        if posixpath.splitext(options.data)[1] or _PATTERN.search(options.data):
+            return options.data
+        return runtime_parameters(data=options.data)["data"]
+    billed = options.maximum_bytes_billed or sources.DEFAULT_MAXIMUM_BYTES_BILLED
+    source = sources.BigQuerySource(
+        project=options.project, location=options.location, maximum_bytes_billed=billed
+    )
+    if options.data is not None:
+        table = options.data.removeprefix(sources.BIGQUERY_SCHEME)
+        sources.check_bigquery(dataclasses.replace(source, table=table))
+        return dataclasses.replace(source, **runtime_parameters(table=table))
+    source = dataclasses.replace(source, query=_query(options.query or ""))
+    if options.query_parameters is None:
+        return source
+    sources.check_bigquery(dataclasses.replace(source, query_parameters=options.query_parameters))
+    given = runtime_parameters(query_parameters=options.query_parameters)
+    return dataclasses.replace(source, **given)
+
+
+def _check_data(options: JobOptions) -> None:
+    """Refuses options that contradict each other.
+
+    Raises:
+        InputError: With everything that does.
+    """
+    problems = []
+    if (options.data is None) == (options.query is None):
+        received = "neither" if options.data is None else "both"
+        problems.append(Problem("--data, --query", received, "one of the two"))
+    if options.query is None and options.query_parameters is not None:
+        problems.append(Problem("--query-parameters", "no --query beside it", "a query"))
+    if not options.in_bigquery:
+        given = {
+            "--bigquery-project": options.project,
+            "--bigquery-location": options.location,
+            "--maximum-bytes-billed": options.maximum_bytes_billed,
+        }
+        problems += [
+            Problem(name, "a table in files", "a table in BigQuery", "Leave the option out.")
+            for name, value in given.items()
+            if value is not None
+        ]
+    if problems:
+        raise InputError(problems)
+
+
+def _query(text: str) -> str:
+    if not text.startswith("@"):
+        return text
+    path = pathlib.Path(text[1:])
+    try:
+        return path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise InputError(
+            Problem(f"--query @{path}", str(error), "a text file with GoogleSQL")
+        ) from error
+
+
+def check_job(
+    options: JobOptions,
+    path: str,
+    sample: str,
+    terminal: progress.Terminal,
+    shown: progress.Progress,
+) -> None:
+    """Runs a compiled file on this machine and shows task by task how that goes.
+
+    Args:
+        options: What was compiled.
+        path: The file.
+        sample: A local table in place of the data.
+        terminal: Where messages go.
+        shown: Where progress goes.
+
+    Raises:
+        InputError: A file is wrong.
+        TaskFailedError: A task failed; which and why has been shown.
+    """
+
+    def show(event: offline_result.TaskEvent) -> None:
+        if event.state == offline_result.RUNNING:
+            shown.started(f"[{event.number}/{event.total}] {event.task}")
+        else:
+            shown.finished(event.task, reused=event.state == offline_result.CACHED)
+            if event.state == offline_result.SKIPPED:
+                terminal.console.print("  skipped: its condition does not hold")
+
+    try:
+        result = check.check_pipeline(
+            path,
+            None if options.in_bigquery else options.data,
+            sample,
+            parameters={"epochs": 1},
+            on_task=show,
+        )
+    except offline_result.TaskFailedError as error:
+        shown.finished(error.task, failed=True)
+        terminal.console.print(str(error))
+        raise
+    for note in result.notes:
+        terminal.console.print(f"note: {note}")
+    terminal.console.print(f"checked: {len(result.tasks)} tasks ran as they do on Vertex AI")
