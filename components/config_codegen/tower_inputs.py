@@ -7,19 +7,11 @@ import enum
 from collections.abc import Iterator
 
 from tfx_retrieval.components.config_codegen import naming
+from tfx_retrieval.config.widths import BUCKET_DIM, CATEGORY_DIM, TOKEN_DIM, given_width
 from tfx_retrieval.proto import feature_config_pb2
 
 _Type = feature_config_pb2.FeatureType
 _Cyclical = feature_config_pb2.Cyclical
-
-CATEGORY_DIM = 16
-"""Embedding width of a categorical feature that is no id, unless the config gives one."""
-
-BUCKET_DIM = 8
-"""Embedding width of a bucket or a cross, unless the config gives one."""
-
-TOKEN_DIM = 32
-"""Embedding width of a token, unless the config gives one."""
 
 
 class Kind(enum.Enum):
@@ -114,7 +106,7 @@ class _Builder:
             table = self.categorical_table(feature)
             yield TowerInput(column, kind, table.dim, table)
         elif feature.type == _Type.text:
-            dim = self._dim(feature.tokens, TOKEN_DIM)
+            dim = given_width(feature.tokens, TOKEN_DIM)
             vocabulary = self._vocabularies[column]
             rows = _vocabulary_rows(vocabulary, feature.tokens.oov_buckets)
             table = Table(self._tables["vocabulary", vocabulary], rows, dim, vocabulary)
@@ -133,7 +125,7 @@ class _Builder:
     def cross_input(self, cross: feature_config_pb2.Cross) -> TowerInput:
         """Returns the tower input of a cross."""
         feature = naming.cross(cross.columns)
-        dim = self._dim(cross, BUCKET_DIM)
+        dim = given_width(cross, BUCKET_DIM)
         table = Table(self._tables["cross", feature], str(cross.hash_buckets), dim)
         return TowerInput(feature, Kind.EMBEDDING, dim, table)
 
@@ -147,7 +139,7 @@ class _Builder:
             else:
                 yield TowerInput(name, Kind.NUMBER, 1)
         if feature.HasField("bucketize"):
-            dim = self._dim(feature.bucketize, BUCKET_DIM)
+            dim = given_width(feature.bucketize, BUCKET_DIM)
             # Missing values have a bucket of their own behind the others.
             rows = str(feature.bucketize.buckets + 1)
             table = Table(self._tables["bucket", column], rows, dim)
@@ -177,21 +169,16 @@ class _Builder:
         if feature.HasField("integer_id"):
             # Ids outside the range share the row behind the others.
             rows = str(feature.integer_id.size + 1)
-            dim = self._dim(feature.integer_id, default)
+            dim = given_width(feature.integer_id, default)
             return Table(self._tables[column], rows, dim, unknown_rows=1)
         if feature.HasField("hash"):
-            dim = self._dim(feature.hash, default)
+            dim = given_width(feature.hash, default)
             return Table(self._tables[column], str(feature.hash.buckets), dim)
         vocabulary = self._vocabularies[feature.column]
         unknown_rows = feature.vocabulary.oov_buckets
         rows = _vocabulary_rows(vocabulary, unknown_rows)
-        dim = self._dim(feature.vocabulary, default)
+        dim = given_width(feature.vocabulary, default)
         return Table(self._tables["vocabulary", vocabulary], rows, dim, vocabulary, unknown_rows)
-
-    @staticmethod
-    def _dim(options: object, default: int) -> int:
-        given = options.HasField("embedding_dim")  # type: ignore[attr-defined]
-        return options.embedding_dim if given else default  # type: ignore[attr-defined]
 
 
 def id_table(config: feature_config_pb2.FeatureConfig, side: feature_config_pb2.Side) -> Table:

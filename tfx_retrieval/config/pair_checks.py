@@ -7,9 +7,10 @@ from collections.abc import Iterator
 from tfx_retrieval.config.features import SIDES, feature_of
 from tfx_retrieval.config.findings import Finding, quote
 from tfx_retrieval.config.input_names import is_input_name, plain_name
+from tfx_retrieval.config.widths import layers_input_width
 from tfx_retrieval.errors import InputError, Problem
-from tfx_retrieval.proto.feature_config_pb2 import Feature, FeatureConfig
-from tfx_retrieval.proto.model_config_pb2 import ModelConfig, ModelType
+from tfx_retrieval.proto.feature_config_pb2 import Feature, FeatureConfig, Side
+from tfx_retrieval.proto.model_config_pb2 import ModelConfig, ModelType, Tower
 
 
 def check_pair(
@@ -33,6 +34,7 @@ def check_pair(
         *check_label(feature_config, model_config, feature_source, model_source),
         *check_biases(feature_config, model_config, feature_source, model_source),
         *check_id_widths(feature_config, model_config, feature_source, model_source),
+        *check_widths_without_dense(feature_config, model_config, feature_source, model_source),
         *check_id_dropout(feature_config, model_config, feature_source, model_source),
         *check_input_names(feature_config, feature_source),
         *check_input_spellings(feature_config, model_config, feature_source),
@@ -81,8 +83,7 @@ def check_id_widths(
         position, feature = next(
             ((p, f) for p, f in enumerate(side.features) if f.column == side.id), (0, None)
         )
-        is_alone = len(side.features) == 1 and not side.crosses and tower.layers
-        if feature is None or not model_config.id_shortcut or is_alone:
+        if feature is None or not _id_passes_layers(side, tower, model_config):
             continue
         index, width = _index_width(feature)
         if width not in (None, model_config.output_embedding_dim):
@@ -103,6 +104,36 @@ def _index_width(feature: Feature) -> tuple[str, int | None]:
             index = getattr(feature, name)
             return name, index.embedding_dim if index.HasField("embedding_dim") else None
     return "", None
+
+
+def check_widths_without_dense(
+    feature_config: FeatureConfig, model_config: ModelConfig, feature_source: str, model_source: str
+) -> Iterator[Problem]:
+    """A tower with neither a dense layer nor a projection has inputs of the output width."""
+    if model_config.output_projection:
+        return
+    wanted = model_config.output_embedding_dim
+    for side_name in SIDES:
+        side = getattr(feature_config, side_name)
+        tower = getattr(model_config, f"{side_name}_tower")
+        has_id = not _id_passes_layers(side, tower, model_config)
+        width = layers_input_width(feature_config, side, wanted, has_id)
+        has_dense = any(layer.HasField("dense") for layer in tower.layers)
+        if has_dense or width in (0, wanted):
+            continue
+        yield Finding(
+            (f"{side_name}_tower", "layers"),
+            f"no dense layer over inputs of width {width:,} from $.{side_name} in "
+            f"{feature_source}, while output_projection is false",
+            f"a last dense layer of {wanted:,} units",
+            "Add the layer, or leave output_projection out.",
+        ).problem(model_source)
+
+
+def _id_passes_layers(side: Side, tower: Tower, model_config: ModelConfig) -> bool:
+    """Returns whether the id's embedding is added to the output of the layers."""
+    is_alone = len(side.features) == 1 and not side.crosses and bool(tower.layers)
+    return model_config.id_shortcut and not is_alone
 
 
 def check_id_dropout(

@@ -21,18 +21,6 @@ CASES = [
         "Change the width, or leave output_projection out.",
     ),
     (
-        "towers_end_in_the_output_width",
-        {
-            "output_projection": False,
-            "query_tower": {"layers": [{"dense": {"units": 32}}]},
-            "candidate_tower": {"layers": [{"batch_norm": {}}]},
-        },
-        "$.candidate_tower.layers",
-        "no dense layer, while output_projection is false",
-        "a last dense layer of 32 units",
-        "Add the layer, or leave output_projection out.",
-    ),
-    (
         "hard_negatives",
         {"batch_size": 8, "retrieval_loss": {"hard_negatives": 10, "uniform_negatives": 2}},
         "$.retrieval_loss.hard_negatives",

@@ -13,7 +13,10 @@ _TOWERS = ("query_tower", "candidate_tower")
 
 @model_config_check
 def check_towers_end_in_the_output_width(config: ModelConfig) -> Iterator[Finding]:
-    """Without an output projection each tower ends in the output width by itself."""
+    """Without an output projection each tower ends in the output width by itself.
+
+    A tower without a dense layer keeps the width of its inputs, which `pair_checks` judges.
+    """
     if config.output_projection:
         return
     width = config.output_embedding_dim
@@ -23,15 +26,7 @@ def check_towers_end_in_the_output_width(config: ModelConfig) -> Iterator[Findin
         dense = [
             position for position, layer in enumerate(layers) if layer.WhichOneof("kind") == "dense"
         ]
-        if not dense:
-            yield Finding(
-                (tower_name, "layers"),
-                "no dense layer, while output_projection is false",
-                f"a last dense layer of {width:,} units",
-                "Add the layer, or leave output_projection out.",
-                relies_on=relies_on,
-            )
-        elif layers[dense[-1]].dense.units != width:
+        if dense and layers[dense[-1]].dense.units != width:
             yield Finding(
                 (tower_name, "layers", dense[-1], "dense", "units"),
                 f"{layers[dense[-1]].dense.units:,}, while output_projection is false",
