@@ -134,6 +134,9 @@ def _as_json(
 )
 @click.option("--seeds", default=3, show_default=True, type=click.IntRange(1), help="Runs of each.")
 @click.option(
+    "--first-seed", default=1, show_default=True, type=click.IntRange(0), help="Of the runs."
+)
+@click.option(
     "--model",
     type=click.Path(exists=True, dir_okay=False, path_type=pathlib.Path),
     help="ModelConfig in place of the protocols' own.",
@@ -156,6 +159,7 @@ def main(
     data: pathlib.Path | None,
     names: tuple[str, ...],
     seeds: int,
+    first_seed: int,
     model: pathlib.Path | None,
     features: pathlib.Path | None,
     output: pathlib.Path | None,
@@ -181,8 +185,8 @@ def main(
             else quality_runs.read_features(protocol, _CONFIGS)
         )
         runs = []
-        for seed in range(1, seeds + 1):
-            click.echo(f"{name}: seed {seed} of {seeds}", err=True)
+        for seed in range(first_seed, first_seed + seeds):
+            click.echo(f"{name}: seed {seed}", err=True)
             with tempfile.TemporaryDirectory() as scratch:
                 run = quality_runs.measure(
                     protocol,
