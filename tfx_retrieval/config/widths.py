@@ -20,7 +20,7 @@ TOKEN_DIM = 32
 def given_width(options: Message, default: int) -> int:
     """Returns the embedding width that the options of a transform name, or `default`."""
     given = options.HasField("embedding_dim")
-    return options.embedding_dim if given else default  # type: ignore[attr-defined]
+    return options.embedding_dim if given else default
 
 
 def layers_input_width(config: FeatureConfig, side: Side, output_dim: int, has_id: bool) -> int:
