@@ -7,7 +7,7 @@ import enum
 from collections.abc import Iterator
 
 from tfx_retrieval.components.config_codegen import naming
-from tfx_retrieval.config.widths import BUCKET_DIM, CATEGORY_DIM, TOKEN_DIM, given_width
+from tfx_retrieval.config.widths import BUCKET_DIM, TOKEN_DIM, categorical_width, given_width
 from tfx_retrieval.proto import feature_config_pb2
 
 _Type = feature_config_pb2.FeatureType
@@ -96,7 +96,6 @@ class _Builder:
         self._vocabularies = naming.vocabulary_names(config)
         self._names = naming.variables(_columns(config))
         self._tables = naming.table_names(config)
-        self._ids = {config.query.id, config.candidate.id}
 
     def inputs_of(self, feature: feature_config_pb2.Feature) -> Iterator[TowerInput]:
         """Yields the tower inputs of one feature."""
@@ -164,20 +163,17 @@ class _Builder:
 
     def categorical_table(self, feature: feature_config_pb2.Feature) -> Table:
         """Returns the embedding table of a categorical feature."""
-        default = self._output_dim if feature.column in self._ids else CATEGORY_DIM
+        dim = categorical_width(self._config, feature, self._output_dim)
         column = ("column", feature.column)
         if feature.HasField("integer_id"):
             # Ids outside the range share the row behind the others.
             rows = str(feature.integer_id.size + 1)
-            dim = given_width(feature.integer_id, default)
             return Table(self._tables[column], rows, dim, unknown_rows=1)
         if feature.HasField("hash"):
-            dim = given_width(feature.hash, default)
             return Table(self._tables[column], str(feature.hash.buckets), dim)
         vocabulary = self._vocabularies[feature.column]
         unknown_rows = feature.vocabulary.oov_buckets
         rows = _vocabulary_rows(vocabulary, unknown_rows)
-        dim = given_width(feature.vocabulary, default)
         return Table(self._tables["vocabulary", vocabulary], rows, dim, vocabulary, unknown_rows)
 
 

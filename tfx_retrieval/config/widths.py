@@ -23,6 +23,32 @@ def given_width(options: Message, default: int) -> int:
     return options.embedding_dim if given else default
 
 
+def categorical_width(config: FeatureConfig, feature: Feature, output_dim: int) -> int:
+    """Returns the embedding width of a categorical feature.
+
+    Unless the config gives one, ids and columns that share an id's vocabulary are as wide as the
+    towers' outputs.
+
+    Args:
+        config: A resolved FeatureConfig.
+        feature: One of its categorical features.
+        output_dim: Width of the towers' outputs.
+    """
+    ids = (config.query.id, config.candidate.id)
+    id_vocabularies = {
+        other.vocabulary.name
+        for side in (config.query, config.candidate)
+        for other in side.features
+        if other.column in ids and other.vocabulary.name
+    }
+    is_id = feature.column in ids or feature.vocabulary.name in id_vocabularies
+    default = output_dim if is_id else CATEGORY_DIM
+    for name in ("integer_id", "hash", "vocabulary"):
+        if feature.HasField(name):
+            return given_width(getattr(feature, name), default)
+    return default
+
+
 def layers_input_width(config: FeatureConfig, side: Side, output_dim: int, has_id: bool) -> int:
     """Returns the width of what the layers of a side's tower read; 0: they have no input.
 
@@ -41,12 +67,7 @@ def layers_input_width(config: FeatureConfig, side: Side, output_dim: int, has_i
 
 def _feature_width(config: FeatureConfig, feature: Feature, output_dim: int) -> int:
     if feature.type == FeatureType.categorical:
-        is_id = feature.column in (config.query.id, config.candidate.id)
-        default = output_dim if is_id else CATEGORY_DIM
-        for name in ("integer_id", "hash", "vocabulary"):
-            if feature.HasField(name):
-                return given_width(getattr(feature, name), default)
-        return default
+        return categorical_width(config, feature, output_dim)
     if feature.type == FeatureType.text:
         return given_width(feature.tokens, TOKEN_DIM)
     if feature.type == FeatureType.history:
