@@ -31,6 +31,7 @@ format: setup ## Formats the sources
 	$(PYTHON) -m ruff format .
 
 bench: setup ## Measures speed on data that you have: BENCH_ARGS="--help"
+	@$(PYTHON) tests/bench/bench_generate.py
 	@$(PYTHON) tests/bench/bench_speed.py $(BENCH_ARGS)
 
 bench-quality: setup ## Measures quality on data that you have: BENCH_ARGS="--help"

@@ -122,6 +122,8 @@ def returns(expression: Expression, indent: int = _INDENT) -> str:
 
 def _width(text: str) -> int:
     """Returns the columns that `text` takes; formatters count wide characters twice."""
+    if text.isascii():
+        return len(text)
     wide = sum(unicodedata.east_asian_width(character) in "WF" for character in text)
     return len(text) + wide - sum(map(bool, map(unicodedata.combining, text)))
 

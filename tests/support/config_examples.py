@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import json
+from typing import Any
 
 from tfx_retrieval.config import parse_feature_config, parse_model_config
 from tfx_retrieval.proto.feature_config_pb2 import Cyclical, FeatureConfig
@@ -93,6 +94,38 @@ def full_feature_config() -> FeatureConfig:
             }
         )
     )
+
+
+def forty_features() -> dict[str, Any]:
+    """A FeatureConfig of 40 features of every kind and two crosses, as a JSON object."""
+    kinds: list[dict[str, Any]] = [
+        {"type": "categorical"},
+        {"type": "categorical", "hash": {"buckets": 100}},
+        {"type": "categorical", "values": {"separator": "|"}},
+        {"type": "numeric", "normalize": {"log": True}, "bucketize": {}},
+        {"type": "temporal", "normalize": {}, "cyclical": {"cycles": CYCLES}},
+        {"type": "text", "tokens": {"ngrams": 2}},
+        {"type": "boolean"},
+        {"type": "vector", "vector": {"dimension": 8, "trainable": True}},
+    ]
+    columns = [{"column": f"column_{n}", **kinds[n % len(kinds)]} for n in range(37)]
+    return {
+        "query": {
+            "id": QUERY_ID,
+            "features": [
+                {"column": QUERY_ID, "type": "categorical"},
+                {"column": "earlier", "type": "history", "history": {"pooling": "attention"}},
+                *columns[:18],
+            ],
+            "crosses": [{"columns": ["column_0", "column_3", "column_4"]}],
+        },
+        "candidate": {
+            "id": CANDIDATE_ID,
+            "features": [{"column": CANDIDATE_ID, "type": "categorical"}, *columns[18:]],
+            "crosses": [{"columns": ["column_24", "column_19"]}],
+        },
+        "interaction": {"timestamp": "when"},
+    }
 
 
 def model_config_variants() -> dict[str, ModelConfig]:

@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-import random
+import resource
 import subprocess
 import sys
 import time
@@ -10,7 +10,11 @@ import time
 import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
-from support.config_examples import full_feature_config, model_config_variants
+from support.config_examples import (
+    forty_features,
+    full_feature_config,
+    model_config_variants,
+)
 from support.feature_strategies import feature_configs
 from support.model_strategies import config_pair_documents, config_pairs
 from support.module_checks import check_source, check_transform
@@ -143,21 +147,8 @@ def test_hash_seeds_do_not_count(request):
 
 def test_forty_features_take_no_time():
     """50 ms on a free machine; processor time, so that a busy one passes too."""
-    source = random.Random(1)
-    columns = [
-        {"column": f"column {number}", "type": source.choice(["categorical", "numeric", "text"])}
-        for number in range(40)
-    ]
-    for column in columns:
-        column["column"] = column["column"].replace(" ", "_")
-    config = parse_feature_config(
-        json.dumps(
-            {
-                "query": {"id": "user", "features": columns[:20]},
-                "candidate": {"id": "item", "features": columns[20:]},
-            }
-        )
-    )
+    config = parse_feature_config(json.dumps(forty_features()))
+    assert sum(1 for _ in features(config)) == 40
     model = parse_model_config("{}")
     times = []
     for _ in range(4):
@@ -166,3 +157,23 @@ def test_forty_features_take_no_time():
         generate_trainer_module(config, model)
         times.append(time.process_time() - start)
     assert min(times) < 0.05
+
+
+def test_the_generate_command_does_not_wait_for_tensorflow(tmp_path):
+    """Under a second on a free machine, of which this is the processor time."""
+    (tmp_path / "features.json").write_text(json.dumps(forty_features()))
+    (tmp_path / "model.json").write_text("{}")
+    command = [sys.executable, "-m", "tfx_retrieval.cli.main", "generate", "trainer"]
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+    found = subprocess.run(
+        [*command, "features.json", "model.json"],
+        capture_output=True,
+        text=True,
+        check=False,
+        cwd=tmp_path,
+    )
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    assert found.returncode == 0, found.stderr
+    assert "def run_fn(" in found.stdout
+    used = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+    assert used < 1
