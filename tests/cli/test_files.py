@@ -2,6 +2,8 @@
 
 import os
 import pathlib
+import resource
+import signal
 
 import pytest
 
@@ -82,3 +84,16 @@ def test_files_are_as_readable_as_others(tmp_path: pathlib.Path) -> None:
     files.write_file(tmp_path / "model.json", "new")
 
     assert (tmp_path / "model.json").stat().st_mode == usual.stat().st_mode
+
+
+def test_a_full_disk_is_named_by_the_file_that_did_not_fit(tmp_path: pathlib.Path) -> None:
+    limit = resource.getrlimit(resource.RLIMIT_FSIZE)
+    handler = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (1000, limit[1]))
+    try:
+        with pytest.raises(OSError, match=r"trainer\.py"):
+            files.write_file(tmp_path / "trainer.py", "x" * 100_000)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limit)
+        signal.signal(signal.SIGXFSZ, handler)
+    assert list(tmp_path.iterdir()) == []

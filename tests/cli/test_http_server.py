@@ -1,6 +1,7 @@
 """The HTTP server, with a recommender that needs no model."""
 
 import json
+import socket
 import threading
 import types
 import urllib.error
@@ -79,6 +80,8 @@ def test_status(address) -> None:
     ("content", "message"),
     [
         (b"{", "expected JSON"),
+        (b"\xff", "expected JSON"),
+        (b"[" * 100_000, "expected JSON"),
         ([], "a JSON object, but got list"),
         ({}, "'instances'"),
         ({"instances": ["a"]}, "a list of JSON objects"),
@@ -127,3 +130,28 @@ def test_an_address_in_use_is_wrong_input() -> None:
     port = server.server_address[1]
     with server, pytest.raises(InputError, match=f"127.0.0.1:{port}"):
         http_server.make_server(Shop(), "127.0.0.1", port)
+
+
+def test_an_address_is_checked_without_a_model() -> None:
+    with http_server.make_server(Shop(), "127.0.0.1", 0) as server:
+        port = server.server_address[1]
+        with pytest.raises(InputError, match=f"127.0.0.1:{port}"):
+            http_server.check_address("127.0.0.1", port)
+    http_server.check_address("127.0.0.1", port)
+    with pytest.raises(InputError, match="an address of this machine"):
+        http_server.check_address("no.such.host.invalid", 0)
+
+
+def test_a_client_that_stops_sending_is_let_go(monkeypatch) -> None:
+    monkeypatch.setattr(http_server._Handler, "timeout", 0.2)
+    with http_server.make_server(Shop(), "127.0.0.1", 0) as server:
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        try:
+            with socket.create_connection(server.server_address) as client:
+                client.settimeout(10)
+                client.sendall(b"POST /v1/models/recommender:predict HTTP/1.1\r\n")
+                assert client.recv(100) == b""
+        finally:
+            server.shutdown()
+            thread.join()

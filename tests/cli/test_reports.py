@@ -84,13 +84,15 @@ def test_printed_metrics_fit_80_columns(capsys: pytest.CaptureFixture[str]) -> N
 def test_timings_add_up() -> None:
     steps = [
         run_store.Step("InteractionExampleGen", "done", 4.0, (), {}),
-        run_store.Step("Transform", "reused", 12.0, ("InteractionExampleGen",), {}),
+        run_store.Step("Transform", "done", 12.0, ("InteractionExampleGen",), {}),
+        run_store.Step("Pusher", "reused", 0.1, (), {}),
     ]
 
     rows = lines(reports.timings_table(steps))
 
     assert rows[2] == ["InteractionExampleGen", "-", "done", "4.0", "s", "25%"]
-    assert rows[3] == ["Transform", "InteractionExampleGen", "reused", "12", "s", "75%"]
+    assert rows[3] == ["Transform", "InteractionExampleGen", "done", "12", "s", "75%"]
+    assert rows[4] == ["Pusher", "-", "reused", "-", "-"]
     assert rows[-1] == ["all", "16", "s"]
 
 

@@ -108,6 +108,10 @@ def _write_beside(path: pathlib.Path, text: str) -> pathlib.Path:
         mask = os.umask(0)
         os.umask(mask)
         os.chmod(name, 0o666 & ~mask)
+    except OSError as error:
+        os.unlink(name)
+        # A full disk has no name of its own.
+        raise OSError(error.errno, error.strerror, str(path)) from error
     except BaseException:
         os.unlink(name)
         raise

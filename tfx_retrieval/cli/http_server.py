@@ -20,6 +20,7 @@ from tfx_retrieval.errors import InputError, Problem
 MODEL_PATH = "/v1/models/recommender"
 _PREDICT_PATH = f"{MODEL_PATH}:predict"
 _MAX_BODY = 8 << 20
+_TIMEOUT_SECONDS = 60
 _KEYS = ("instances", "k", "exclude", "signature_name")
 
 _LOGGER = logging.getLogger(__name__)
@@ -43,18 +44,39 @@ def make_server(
         pass
 
     Handler.recommender = recommender
+    return _bind(host, port, Handler)
+
+
+def check_address(host: str, port: int) -> None:
+    """Checks that an address can be had, before an index is loaded, which takes a while.
+
+    Args:
+        host: Address to listen on.
+        port: Port to listen on; 0 for any.
+
+    Raises:
+        InputError: If it cannot.
+    """
+    _bind(host, port, http.server.BaseHTTPRequestHandler).server_close()
+
+
+def _bind(
+    host: str, port: int, handler: type[http.server.BaseHTTPRequestHandler]
+) -> http.server.ThreadingHTTPServer:
     try:
-        return http.server.ThreadingHTTPServer((host, port), Handler)
+        return http.server.ThreadingHTTPServer((host, port), handler)
     except OSError as error:
-        raise InputError(
-            Problem(f"{host}:{port}", error.strerror or str(error), "an address that is free")
-        ) from error
+        received = error.strerror or str(error)
+        expected = "an address of this machine with a free port"
+        raise InputError(Problem(f"{host}:{port}", received, expected)) from error
 
 
 class _Handler(http.server.BaseHTTPRequestHandler):
     """Answers one connection."""
 
     protocol_version = "HTTP/1.1"
+    # A client that sends no more must not keep a thread for ever.
+    timeout = _TIMEOUT_SECONDS
     recommender: RunRecommender
 
     def do_GET(self) -> None:
@@ -126,7 +148,7 @@ def _parse(body: bytes) -> dict[str, Any]:
     """Parses a request and checks its shape."""
     try:
         request = json.loads(body)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise InputError(Problem("request", str(error), "JSON")) from error
     if not isinstance(request, dict):
         raise InputError(Problem("request", type(request).__name__, "a JSON object"))

@@ -124,15 +124,16 @@ def timings_table(steps: Sequence[Step]) -> rich.table.Table:
     Args:
         steps: The components, in the order in which they started.
     """
-    total = sum(step.seconds for step in steps)
+    # What finding an earlier result took is no share of the work.
+    total = sum(step.seconds for step in steps if step.state != "reused")
     made = table("component", "reads from", "state", "elapsed", "share", right=("elapsed", "share"))
     for step in steps:
         made.add_row(
             step.component,
             ", ".join(step.reads) or "-",
             step.state,
-            format_seconds(step.seconds),
-            f"{step.seconds / total:.0%}" if total else "-",
+            format_seconds(step.seconds) if step.state != "reused" else "-",
+            f"{step.seconds / total:.0%}" if total and step.state != "reused" else "-",
         )
     made.add_section()
     made.add_row("all", "", "", format_seconds(total), "")

@@ -30,16 +30,17 @@ def serve(run_path: pathlib.Path, host: str, port: int) -> None:
     /v1/models/recommender:predict. It has no authentication: listen on 127.0.0.1 or put it behind
     something that has.
     """
+    from tfx_retrieval.cli import http_server, recommending
+
     directory = run_directory.RunDirectory(run_path)
-    # Says at once that a run did not finish; loading the index takes a while.
+    # Says at once what is wrong; loading the index takes a while.
     directory.metrics()
+    http_server.check_address(host, port)
     with (
         progress.quiet_libraries(directory.log("serve")) as terminal,
         progress.Progress(terminal.console) as shown,
     ):
         with shown.step("Loading the index"):
-            from tfx_retrieval.cli import http_server, recommending
-
             recommender = recommending.RunRecommender(directory)
             server = http_server.make_server(recommender, host, port)
         terminal.console.print(
