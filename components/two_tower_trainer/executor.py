@@ -6,6 +6,7 @@ It subclasses TFX's GenericExecutor, which TFX keeps without promising to.
 from __future__ import annotations
 
 import contextlib
+import json
 import logging
 import os
 from typing import Any
@@ -43,7 +44,7 @@ class Executor(tfx_executor.GenericExecutor):
                 `learning_rate`.
 
         Raises:
-            RuntimeError: `run_fn` left no SavedModel.
+            RuntimeError: `run_fn` left no SavedModel, and this machine is the one that saves.
         """
         module = packaging.read_module(artifact_utils.get_single_uri(input_dict[MODULE_KEY]))
         config_key = standard_component_specs.CUSTOM_CONFIG_KEY
@@ -67,8 +68,22 @@ class Executor(tfx_executor.GenericExecutor):
                     config_key: json_utils.dumps(custom_config),
                 },
             )
-        if not fileio.exists(os.path.join(directory, "saved_model.pb")):
+        if is_chief() and not fileio.exists(os.path.join(directory, "saved_model.pb")):
             raise RuntimeError(
                 f"run_fn of {module.name} ({module.source_uri}) wrote no SavedModel: expected "
                 f"saved_model.pb in {directory}, but got {sorted(fileio.listdir(directory))}"
             )
+
+
+def is_chief() -> bool:
+    """Returns whether this machine is the one of its cluster, if it is in one, that saves.
+
+    Vertex AI tells each machine of a custom job its place in `TF_CONFIG`.
+    """
+    config = json.loads(os.environ.get("TF_CONFIG") or "{}")
+    task = config.get("task")
+    if not task:
+        return True
+    # The first worker is the chief of a cluster without one.
+    chief = "chief" if config.get("cluster", {}).get("chief") else "worker"
+    return (task["type"], int(task["index"])) == (chief, 0)

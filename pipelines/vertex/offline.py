@@ -100,9 +100,10 @@ def run_offline(
             on_task(TaskEvent(name, RUNNING, number, len(order), 0.0))
         result = run.run_task(name)
         store.save()
-        _LOGGER.info("%s %s in %.1f s", name, result.state, result.seconds)
         if on_task is not None:
             on_task(TaskEvent(name, result.state, number, len(order), result.seconds))
+        else:
+            _LOGGER.info("%s %s in %.1f s", name, result.state, result.seconds)
     return OfflineResult(run.results, folder)
 
 

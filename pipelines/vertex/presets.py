@@ -113,12 +113,13 @@ class CustomJobOptions:
     """What a custom training job may use.
 
     The chief and the workers have the same machines; with no workers the chief trains alone, on
-    all of its accelerators. With parameter servers, training is asynchronous.
+    all of its accelerators.
 
     Attributes:
         machine_type: Compute Engine machine type of chief and workers; `cloud-tpu` for a TPU.
         workers: Machines beside the chief.
-        parameter_servers: Machines that hold the variables; 0 for synchronous training.
+        parameter_servers: Machines that hold the variables, for a trainer of your own; generated
+            modules train synchronously and refuse them.
         parameter_server_machine_type: Machine type of those.
         accelerator_type: For example `NVIDIA_TESLA_T4` or, on `cloud-tpu`, `TPU_V3`.
         accelerator_count: Accelerators of each machine; for a TPU, its cores.
@@ -175,6 +176,11 @@ def custom_job_spec(
         machine["accelerator_type"] = options.accelerator_type
         machine["accelerator_count"] = options.accelerator_count
 
+    variables = [{"name": "TF_USE_LEGACY_KERAS", "value": "1"}]
+    if options.machine_type == "cloud-tpu":
+        # Tells the generated modules that the machine's TPU is its own.
+        variables.append({"name": "TPU_NAME", "value": "local"})
+
     def pool(machine_spec: Mapping[str, Any], replicas: int) -> dict[str, Any]:
         if not replicas:
             # Keeps the place of a pool that has no machines.
@@ -185,7 +191,7 @@ def custom_job_spec(
             "disk_spec": {"boot_disk_type": "pd-ssd", "boot_disk_size_gb": options.disk_gb},
             "container_spec": {
                 "image_uri": image,
-                "env": [{"name": "TF_USE_LEGACY_KERAS", "value": "1"}],
+                "env": [dict(variable) for variable in variables],
             },
         }
 

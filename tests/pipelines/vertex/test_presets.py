@@ -6,8 +6,11 @@ import copy
 import json
 
 import pytest
+from tfx.types import channel, standard_artifacts
 
+from tfx_retrieval.artifacts import ModuleFile
 from tfx_retrieval.errors import InputError
+from tfx_retrieval.pipelines.vertex.custom_training import CustomJobTrainer
 from tfx_retrieval.pipelines.vertex.presets import (
     CustomJobOptions,
     DataflowOptions,
@@ -119,6 +122,9 @@ def test_custom_jobs_are_what_vertex_reads(image, options, replicas):
     assert pools[0].machine_spec.machine_type == options.machine_type
     assert pools[0].machine_spec.accelerator_count == options.accelerator_count
     assert pools[-1].container_spec.image_uri == image
+    variables = {variable.name: variable.value for variable in pools[0].container_spec.env}
+    on_tpu = options.machine_type == "cloud-tpu"
+    assert variables == {"TF_USE_LEGACY_KERAS": "1", **({"TPU_NAME": "local"} if on_tpu else {})}
     if options.parameter_servers:
         assert pools[2].machine_spec.machine_type == "n1-highmem-8"
 
@@ -208,3 +214,17 @@ def test_custom_jobs_report_everything_wrong():
 def test_machines_that_do_not_go_together(image, options, message):
     with pytest.raises(InputError, match=message):
         custom_job_spec(*PLACE, image, options)
+
+
+def test_a_generated_trainer_gets_no_parameter_servers(image):
+    job = CustomJobOptions(workers=2, parameter_servers=1)
+    with pytest.raises(InputError, match="train synchronously"):
+        CustomJobTrainer(
+            project="some-project",
+            region="europe-west4",
+            image=image,
+            job=job,
+            examples=channel.Channel(type=standard_artifacts.Examples),
+            transform_graph=channel.Channel(type=standard_artifacts.TransformGraph),
+            module=channel.Channel(type=ModuleFile),
+        )
