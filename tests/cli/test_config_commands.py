@@ -247,9 +247,10 @@ def test_run_says_at_once_that_a_split_needs_times(invoke, tmp_path) -> None:
     assert not (tmp_path / "run").exists()
 
 
-def test_demo_refuses_an_unknown_customer(invoke, tmp_path) -> None:
-    result = invoke("demo", "--customer", "7", "--output", tmp_path / "run")
+@pytest.mark.parametrize("customer", ["7", "0"])
+def test_demo_refuses_an_unknown_customer(invoke, tmp_path, customer) -> None:
+    result = invoke("demo", "--customer", customer, "--output", tmp_path / "run")
 
     assert result.exit_code == 2
-    assert "but got 7" in result.stderr
+    assert f"but got {customer}\n" in result.stderr
     assert not (tmp_path / "run").exists()

@@ -131,7 +131,7 @@ def demo(output: pathlib.Path, customer: int | None, epochs: int | None) -> None
     """
     from tfx_retrieval import demo as bundled
 
-    buyer = bundled.customer(customer or bundled.CUSTOMER)
+    buyer = bundled.customer(bundled.CUSTOMER if customer is None else customer)
     if buyer is None:
         raise InputError(
             Problem(
