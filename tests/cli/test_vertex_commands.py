@@ -39,6 +39,19 @@ def test_compile_fixes_a_table_that_is_one_file(invoke, tmp_path) -> None:
     assert "data" not in json.loads(text)["pipelineSpec"]["root"]["inputDefinitions"]["parameters"]
 
 
+def test_compile_names_a_place_that_cannot_be_written_at_once(invoke, tmp_path) -> None:
+    (tmp_path / "file").write_text("")
+
+    done = invoke(
+        *("compile", *CONFIGS, *PLACES, "--data", "gs://bucket/rows"),
+        *("--output", tmp_path / "file" / "job.json"),
+    )
+
+    assert done.exit_code == 2
+    assert "file, which is a file" in done.stderr
+    assert "Compiling" not in done.stderr
+
+
 def test_compile_refuses_a_local_root_and_writes_nothing(invoke, tmp_path) -> None:
     done = invoke(
         *("compile", *CONFIGS, "--data", "gs://bucket/rows", "--pipeline-root", tmp_path),
@@ -109,10 +122,43 @@ def test_compile_adds_an_export_and_a_warm_start(invoke, tmp_path) -> None:
     assert "data" not in job.parameter_definitions
 
 
+def test_compile_chooses_machines_and_dataflow(invoke, tmp_path) -> None:
+    job = compiled(
+        invoke,
+        tmp_path,
+        *("--data", "gs://bucket/rows", "--machine", "TwoTowerTrainer=n1-standard-8"),
+        *("--accelerator", "TwoTowerTrainer=NVIDIA_TESLA_T4"),
+        *("--machine", "InteractionExampleGen=n1-highmem-4"),
+        *("--dataflow-project", "some-project", "--dataflow-region", "europe-west4"),
+    )
+
+    def container(task):
+        return job.executor_of(task)["container"]
+
+    assert container("TwoTowerTrainer")["resources"] == {
+        "cpuLimit": 8.0,
+        "memoryLimit": 30.0,
+        "accelerator": {"type": "NVIDIA_TESLA_T4", "count": "1"},
+    }
+    assert container("InteractionExampleGen")["resources"] == {
+        "cpuLimit": 4.0,
+        "memoryLimit": 26.0,
+    }
+    for task in ("InteractionExampleGen", "Transform"):
+        arguments = container(task)["args"]
+        assert "--runner=DataflowRunner" in arguments
+        assert "--temp_location=gs://bucket/root/beam/temp" in arguments
+    engine = job.tasks["InteractionExampleGen"]["inputs"]["parameters"]["engine"]
+    assert engine["runtimeValue"]["constant"] == "beam"
+
+
 @pytest.mark.parametrize(
     ("options", "messages"),
     [
         ([], ["--data, --query", "neither"]),
+        (["--data", "gs://bucket/rows", "--machine", "Trainer=n1-standard-8"], ["TwoTowerTrainer"]),
+        (["--data", "gs://bucket/rows", "--machine", "TwoTowerTrainer=big"], ["machine type"]),
+        (["--data", "gs://bucket/rows", "--dataflow-project", "p"], ["--dataflow-region"]),
         (["--data", "bq://a"], ["BigQuery table", "PROJECT.DATASET.TABLE"]),
         (["--query", "SELECT 1", "--query-parameters", "{"], ["query_parameters", "no JSON"]),
         (["--query", "@absent.sql"], ["--query @absent.sql"]),

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from tfx_retrieval.cli import data as data_checks
-from tfx_retrieval.cli import inputs, progress
+from tfx_retrieval.cli import files, inputs, progress
 
 if TYPE_CHECKING:
     from tfx_retrieval.pipelines.vertex.submit import Progress, Submission
@@ -54,6 +54,22 @@ _PATH = click.Path(path_type=pathlib.Path)
     help="PROJECT.DATASET.TABLE: also load them into TABLE_query and TABLE_candidate.",
 )
 @click.option(
+    "--machine",
+    "machines",
+    multiple=True,
+    metavar="COMPONENT=TYPE",
+    help="Machine of a component, such as TwoTowerTrainer=n1-standard-8; may be given again.",
+)
+@click.option(
+    "--accelerator",
+    "accelerators",
+    multiple=True,
+    metavar="COMPONENT=TYPE",
+    help="Accelerator of a component, such as TwoTowerTrainer=NVIDIA_L4; may be given again.",
+)
+@click.option("--dataflow-project", help="Run Beam's work on Dataflow in this project …")
+@click.option("--dataflow-region", help="… and this region.")
+@click.option(
     "--check", is_flag=True, help="Run the file on this machine, with SAMPLE in place of the data."
 )
 @click.option("--sample", type=_PATH, help="Local table for --check: CSV or Parquet.")
@@ -64,7 +80,8 @@ def compile_(
     split: str,
     check: bool,
     sample: pathlib.Path | None,
-    image: str,
+    machines: tuple[str, ...],
+    accelerators: tuple[str, ...],
     **options: Any,
 ) -> None:
     """Compile the pipeline into a pipeline job file for Vertex AI Pipelines.
@@ -73,12 +90,20 @@ def compile_(
     do the table, if DATA is a folder or in BigQuery, and the query's parameters;
     `tfx-retrieval submit --parameter` sets them for one run.
 
+    With Dataflow, the table is read and transformed by its workers.
+
     --check then runs every task of the file on this machine the way Vertex AI does, for one epoch
     on SAMPLE, with folders in place of Cloud Storage, and reports task by task.
     """
     if check != (sample is not None):
         raise click.UsageError("--check needs --sample, and --sample is for --check")
+    if (options["dataflow_project"] is None) != (options["dataflow_region"] is None):
+        raise click.UsageError("--dataflow-project and --dataflow-region need one another")
+    machine_types = inputs.parse_assignments("--machine", machines)
+    accelerator_types = inputs.parse_assignments("--accelerator", accelerators)
     feature_config, model_config = inputs.read_pair(features, model)
+    inputs.check_split(feature_config, split, str(features))
+    files.make_folder(output.parent)
     if sample is not None:
         # A container would say the same, but minutes later.
         data_checks.check_columns(feature_config, str(sample), split)
@@ -90,8 +115,15 @@ def compile_(
         with shown.step("Compiling"):
             from tfx_retrieval.cli import vertex_job
 
-            job = vertex_job.JobOptions(feature_config, model_config, split=split, **options)
-            vertex_job.compile_job(job, str(output), image)
+            job = vertex_job.JobOptions(
+                feature_config,
+                model_config,
+                split=split,
+                machines=machine_types,
+                accelerators=accelerator_types,
+                **options,
+            )
+            vertex_job.compile_job(job, str(output))
         if sample is not None:
             vertex_job.check_job(job, str(output), str(sample), terminal, shown)
     click.echo(f"wrote {output}", err=True)
