@@ -168,6 +168,11 @@ def _write(
         layer = _input_layer(item)
         if layer is not None:
             tower.init.append(assign(f"self.{item.name}", layer, _BODY))
+    if side_name == "candidate" and tower.id_dropout:
+        shares = call("hidden_shares", "tf_transform_output", literal(tower.id_dropout))
+        tower.init.append(
+            assign("self.hidden_shares", call("tf.constant", shares, "tf.float32"), _BODY)
+        )
     layered = [item for item in inputs if item is not tower.shortcut]
     width = sum(item.width for item in layered)
     definitions, _ = layer_definitions(stack.layers, width, tuned_dropout=tower.tuned_dropout)
@@ -206,7 +211,7 @@ def _write_call(
 ) -> None:
     def value(item: TowerInput) -> Expression:
         hides = item.feature == id_column and item.kind is Kind.EMBEDDING
-        return _hidden_ids(item, tower.id_dropout) if hides else _input_value(item)
+        return _hidden_ids(item, tower) if hides else _input_value(item)
 
     lines = tower.call
     parts: list[Expression] = []
@@ -271,16 +276,18 @@ def _input_value(item: TowerInput) -> Expression:
     return feature if item.kind is Kind.VECTOR else f"{feature}[:, None]"
 
 
-def _hidden_ids(item: TowerInput, rate: float) -> Expression:
+def _hidden_ids(item: TowerInput, tower: Tower) -> Expression:
     """Returns the source of an id's embedding, with a share of the ids hidden in training."""
-    if not rate:
+    if not tower.id_dropout:
         return _input_value(item)
     assert item.table is not None
     layer = f"self.{item.table.name}"
     unknown_rows = str(item.table.unknown_rows)
     feature = f"features[{literal(item.feature)}]"
-    hidden = call("hide_ids", feature, layer, literal(rate), unknown_rows, "training")
-    return call(layer, hidden)
+    share: Expression = literal(tower.id_dropout)
+    if tower.side == "candidate":
+        share = call("tf.gather", "self.hidden_shares", feature)
+    return call(layer, call("hide_ids", feature, layer, share, unknown_rows, "training"))
 
 
 def _encode_history(item: TowerInput) -> list[str]:

@@ -104,6 +104,7 @@ class _TrainerWriter:
             "pooled": any(self._averages(item) for item in inputs),
             "attention": any(item.pooling == "attention" for item in inputs),
             "hides_ids": any(tower.id_dropout for tower in self._towers),
+            "hides_candidates": self._towers[1].id_dropout > 0,
             "counts_file": naming.counts_file(self._features),
             "probabilities": self._probabilities(),
             "label_metrics": self._label_metrics(),

@@ -32,7 +32,11 @@ _CONFIG = {
 def module(tmp_path_factory):
     return generated_modules.trainer(
         parse_feature_config(json.dumps(_CONFIG)),
-        {"output_embedding_dim": _DIM, "query_tower": {"id_dropout": 0.25}},
+        {
+            "output_embedding_dim": _DIM,
+            "query_tower": {"id_dropout": 0.25},
+            "candidate_tower": {"id_dropout": 0.25},
+        },
         tmp_path_factory.mktemp("trainer"),
     )
 
@@ -96,6 +100,14 @@ def test_a_share_of_ids_becomes_unknown_in_training_only(module):
     assert changed[known].mean() == pytest.approx(0.25, abs=0.02)
     shares = np.bincount(hidden[known & changed], minlength=10) / (known & changed).sum()
     np.testing.assert_allclose(shares, [0] * 7 + [1 / 3] * 3, atol=0.03)
+
+
+def test_candidates_are_hidden_about_equally_often(module, monkeypatch):
+    counts = np.array([400.0, 100, 50, 40, 10])
+    shares = counts / counts.sum()
+    monkeypatch.setattr(module, "candidate_probabilities", lambda output: shares)
+    hidden = module.hidden_shares(None, 0.1)
+    np.testing.assert_allclose(hidden * counts, [12, 12, 12, 12, 5])
 
 
 def test_tower_hides_its_id_by_the_rate_of_the_config(module):

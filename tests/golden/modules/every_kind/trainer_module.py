@@ -270,6 +270,10 @@ class CandidateTower(tf.keras.Model):
             kernel_initializer="identity",
             name="look_map",
         )
+        self.hidden_shares = tf.constant(
+            hidden_shares(tf_transform_output, 0.05),
+            tf.float32,
+        )
         self.dense_1 = tf.keras.layers.Dense(
             64,
             activation="relu",
@@ -323,7 +327,15 @@ class CandidateTower(tf.keras.Model):
         x = self.cross_6(crossed, x)
         x = self.projection(x)
         # The id is learned on its own, past the layers.
-        x += self.item_embedding(features["item"])
+        x += self.item_embedding(
+            hide_ids(
+                features["item"],
+                self.item_embedding,
+                tf.gather(self.hidden_shares, features["item"]),
+                1,
+                training,
+            ),
+        )
         return x
 
 
@@ -443,7 +455,7 @@ def mean_embedding(embedding, indices):
     return tf.math.divide_no_nan(tf.reduce_sum(vectors, axis=1), count)
 
 
-def hide_ids(ids, embedding, rate, unknown_rows, training):
+def hide_ids(ids, embedding, share, unknown_rows, training):
     """Makes ids unknown at random in training (DropoutNet, Volkovs et al. 2017).
 
     So the embedding of unknown ids is trained, and the other features learn to do
@@ -452,7 +464,7 @@ def hide_ids(ids, embedding, rate, unknown_rows, training):
     Args:
         ids: Indices of known and unknown ids, `[batch]`.
         embedding: Embedding layer, whose last rows are those of unknown ids.
-        rate: Share of the ids that become unknown.
+        share: Share of the ids that become unknown, one for all or `[batch]`.
         unknown_rows: Number of those rows.
         training: Whether any do.
     """
@@ -460,7 +472,22 @@ def hide_ids(ids, embedding, rate, unknown_rows, training):
         return ids
     rows = embedding.input_dim
     unknown = tf.random.uniform(tf.shape(ids), rows - unknown_rows, rows, ids.dtype)
-    return tf.where(tf.random.uniform(tf.shape(ids)) < rate, unknown, ids)
+    return tf.where(tf.random.uniform(tf.shape(ids)) < share, unknown, ids)
+
+
+def hidden_shares(tf_transform_output, share):
+    """Returns how often each candidate's id is hidden, float64 `[rows]`.
+
+    All are hidden about equally often, so larger shares of the rare ones: a new
+    candidate then counts as an average one, not as one of the most frequent.
+
+    Args:
+        tf_transform_output: Output of the Transform component.
+        share: Share of the training rows that are hidden.
+    """
+    probabilities = candidate_probabilities(tf_transform_output)
+    # A rare one's own embedding is trained as well.
+    return np.minimum(share / len(probabilities) / probabilities, 0.5)
 
 
 def candidate_probabilities(tf_transform_output):
