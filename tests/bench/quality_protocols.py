@@ -263,9 +263,10 @@ PROTOCOLS = {
             "all their ratings; the others are for training. Cold users are known by age, gender "
             "and occupation, cold films by title, genres and year. "
             f"{_FULL_RANK} Films that the user rated in training are excluded; mean over the "
-            "users of a slice."
+            "users of a slice (query:cold: cold users and all their films; candidate:cold: cold "
+            "films and all their users)."
         ),
-        metrics=(_COLD_USERS, _COLD_FILMS, f"query:cold {_NDCG}", f"candidate:cold {_RECALL}"),
+        metrics=(_COLD_USERS, f"query:cold {_NDCG}", _COLD_FILMS, f"candidate:cold {_RECALL}"),
         targets={},
         published=(),
         features="ml-100k-described.json",
