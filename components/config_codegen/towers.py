@@ -210,6 +210,9 @@ def _write_call(
     layer_names: list[str],
 ) -> None:
     def value(item: TowerInput) -> Expression:
+        if item.kind is Kind.FLAG:
+            dtype = "self.compute_dtype" if model.mixed_precision else "tf.float32"
+            return call("tf.cast", _column_of_numbers(item), dtype)
         hides = item.feature == id_column and item.kind is Kind.EMBEDDING
         return _hidden_ids(item, tower) if hides else _input_value(item)
 
@@ -267,13 +270,16 @@ def _input_value(item: TowerInput) -> Expression:
         return call(f"self.{item.table.name}", feature)
     if item.kind in (Kind.POOLED, Kind.HISTORY) and item.table:
         return call("mean_embedding", f"self.{item.table.name}", feature)
-    if item.kind is Kind.FLAG:
-        return call("tf.cast", f"{feature}[:, None]", "tf.float32")
     if item.kind is Kind.PROJECTED:
-        return call(f"self.{item.name}", f"{feature}[:, None]")
+        return call(f"self.{item.name}", _column_of_numbers(item))
     if item.kind is Kind.MAPPED_VECTOR:
         return call(f"self.{item.name}", feature)
-    return feature if item.kind is Kind.VECTOR else f"{feature}[:, None]"
+    return feature if item.kind is Kind.VECTOR else _column_of_numbers(item)
+
+
+def _column_of_numbers(item: TowerInput) -> str:
+    """Returns the source of a feature `[batch]` as `[batch, 1]`."""
+    return f"features[{literal(item.feature)}][:, None]"
 
 
 def _hidden_ids(item: TowerInput, tower: Tower) -> Expression:

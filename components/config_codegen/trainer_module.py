@@ -202,9 +202,14 @@ class _TrainerWriter:
             table.rows,
             "1",
             '"zeros"',
+            **self._full_precision(),
             name=literal(name),
         )
         return assign(f"self.{name}", layer, 8)
+
+    def _full_precision(self) -> dict[str, Expression]:
+        """Returns the argument of a layer whose output goes to the loss as it is."""
+        return {"dtype": '"float32"'} if self._model.mixed_precision else {}
 
     def _extra_negatives_text(self) -> str:
         loss = self._loss
@@ -293,7 +298,8 @@ class _TrainerWriter:
                 head, 2 * self._score_width, "head_", tuning.tunes(self._model, "dropout")
             )
             lines = [assign(f"self.{name}", layer, 8) for name, layer in definitions]
-            lines.append(assign("self.head_output", dense(1, "head_output"), 8))
+            output = dense(1, "head_output", **self._full_precision())
+            lines.append(assign("self.head_output", output, 8))
         else:
             bias = call("tf.Variable", "0.0", name='"label_bias"')
             lines.append(assign("self.label_bias", bias, 8))

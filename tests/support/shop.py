@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import dataclasses
 import json
 import pathlib
@@ -11,6 +12,8 @@ from typing import Any
 
 import tensorflow as tf
 from support import generated_modules
+
+from tfx_retrieval.config import parse_feature_config
 
 _FIRST_EAN = 4_006_381_333_000  # Ids that do not fit into 32 bits.
 ITEMS = 12
@@ -60,6 +63,13 @@ SHAPES = {
     **{name: [] for name in KINDS},
     **{"taste": [3], "look": [2], "tags": [2], "earlier": [3]},
 }
+
+
+def features(pooling="mean"):
+    """The shop's FeatureConfig; the transform does not depend on the history's pooling."""
+    document = copy.deepcopy(SHOP)
+    document["query"]["features"][-1]["history"]["pooling"] = pooling
+    return parse_feature_config(json.dumps(document))
 
 
 def shop_item(number):

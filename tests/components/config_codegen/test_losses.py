@@ -205,6 +205,27 @@ def test_cross_batch_negatives_are_those_of_earlier_batches(make, remove_hits):
     np.testing.assert_array_equal(model.queue[:6], _CANDIDATES)
 
 
+def test_uniform_and_cross_batch_negatives_together(make):
+    """The queue keeps what earlier batches held, not what was drawn beside them."""
+    model = make(retrieval_loss={"uniform_negatives": 5, "cross_batch_negatives": 8})
+    shares, catalogue = _probabilities(), np.array([1, 3])
+    remembered = np.zeros(0, np.int64)
+    for _ in range(2):
+        tf.random.set_seed(1)
+        losses = _retrieval_losses(model, training=True)
+        tf.random.set_seed(1)
+        drawn = catalogue[tf.random.uniform([5], 0, 2, tf.int32)]
+        ids = np.concatenate([_IDS, drawn, remembered])
+        candidates = [_CANDIDATES, _TABLE[drawn], _CANDIDATES[: len(remembered)]]
+        # Expected copies in the batches seen and among 5 draws from 2.
+        expected = (6 + len(remembered)) * shares[ids] + 5 / 2
+        losses_by_loops = _softmax_losses(np.concatenate(candidates), ids, shares=expected)
+        np.testing.assert_allclose(losses, losses_by_loops, rtol=1e-5)
+        remembered = _IDS
+    assert model.queue_ids.numpy().tolist() == [*_IDS, *_IDS[:2]]
+    np.testing.assert_array_equal(model.queue, np.concatenate([_CANDIDATES, _CANDIDATES[:2]]))
+
+
 def _batch():
     return {
         "user": tf.constant(_IDS),

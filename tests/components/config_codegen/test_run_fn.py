@@ -137,6 +137,8 @@ def test_warm_start_keeps_the_rows_of_known_terms(module, transformed, first, tm
     assert second.model.optimizer.iterations.numpy() == 1
     before, after = _weights(first), _weights(second)
     assert before.keys() == after.keys()
+    # Its ids would mean something else in another vocabulary.
+    assert not any("queue" in name for name in before)
     tables = {
         "user_embedding": "user",
         "item_embedding": "item",
@@ -159,7 +161,7 @@ def test_warm_start_keeps_the_rows_of_known_terms(module, transformed, first, tm
                     assert not (weight[row] == before[name][: len(old_terms)]).all(axis=1).any()
             # The out-of-vocabulary row stands behind the terms.
             np.testing.assert_array_equal(weight[len(terms)], before[name][len(old_terms)])
-        elif "moving" not in name and "queue" not in name:
+        elif "moving" not in name:
             np.testing.assert_array_equal(weight, before[name], err_msg=name)
 
 

@@ -1,7 +1,5 @@
 """Generated trainers run: every option trains, saves and serves what was trained."""
 
-import copy
-import json
 import math
 
 import numpy as np
@@ -9,8 +7,6 @@ import pytest
 import tensorflow as tf
 from support import generated_modules, shop
 from support.models import encode_example
-
-from tfx_retrieval.config import parse_feature_config
 
 _SMALL = {
     **{"output_embedding_dim": 4, "batch_size": 16, "epochs": 1, "learning_rate": 1e-3},
@@ -97,12 +93,6 @@ _VARIANTS = {
 }
 
 
-def _features(pooling="mean"):
-    document = copy.deepcopy(shop.SHOP)
-    document["query"]["features"][-1]["history"]["pooling"] = pooling
-    return parse_feature_config(json.dumps(document))
-
-
 @pytest.fixture(scope="module")
 def trained(request, tmp_path_factory):
     """Trains each variant once."""
@@ -111,7 +101,7 @@ def trained(request, tmp_path_factory):
     def get(name):
         if name not in runs:
             options = dict(_VARIANTS[name])
-            features = _features(options.pop("pooling", "mean"))
+            features = shop.features(options.pop("pooling", "mean"))
             directory = tmp_path_factory.mktemp(name)
             module = generated_modules.trainer(features, {**_SMALL, **options}, directory)
             runs[name] = shop.train(module, request.getfixturevalue("shop"), directory)
@@ -236,7 +226,7 @@ def shop_data(request):
 
 def test_dense_columns_serve_like_optional_ones(dense_shop, tmp_path):
     """With a schema in which no training row lacks a value, requests still may."""
-    module = generated_modules.trainer(_features("attention"), _SMALL, tmp_path)
+    module = generated_modules.trainer(shop.features("attention"), _SMALL, tmp_path)
     run = shop.train(module, dense_shop, tmp_path)
     examples = tf.constant(
         [encode_example(row) for row in ({}, *dense_shop.rows["eval"])], tf.string

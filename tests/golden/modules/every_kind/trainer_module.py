@@ -432,7 +432,8 @@ class TwoTowerModel(tfrs.Model):
         """
         with tf.GradientTape() as tape:
             loss = self.compute_loss(features, training=True)
-            loss += tf.add_n(self.losses)
+            # Each replica adds its part.
+            loss += tf.nn.scale_regularization_loss(self.losses)
         weights = self.trainable_variables
         gradients = tape.gradient(loss, weights)
         self.optimizer.apply_gradients(zip(gradients, weights, strict=True))
@@ -449,10 +450,10 @@ def mean_embedding(embedding, indices):
     Returns:
         `[batch, dim]`, zeros for a row without values.
     """
-    mask = tf.cast(indices >= 0, tf.float32)[:, :, None]
-    vectors = embedding(tf.maximum(indices, 0)) * mask
+    vectors = embedding(tf.maximum(indices, 0))
+    mask = tf.cast(indices >= 0, vectors.dtype)[:, :, None]
     count = tf.reduce_sum(mask, axis=1)
-    return tf.math.divide_no_nan(tf.reduce_sum(vectors, axis=1), count)
+    return tf.math.divide_no_nan(tf.reduce_sum(vectors * mask, axis=1), count)
 
 
 def hide_ids(ids, embedding, share, unknown_rows, training):
@@ -860,13 +861,13 @@ def optimizer(learning_rate):
 
 
 def trained_weights(model):
-    """Returns the weights of a model by name, without those of its metrics.
+    """Returns a model's weights by name, without those of its metrics.
 
     Args:
         model: The model.
     """
-    metrics = {id(w) for metric in model.metrics for w in metric.variables}
-    return {w.name: w for w in model.variables if id(w) not in metrics}
+    left_out = {id(w) for metric in model.metrics for w in metric.variables}
+    return {w.name: w for w in model.variables if id(w) not in left_out}
 
 
 def warm_start(model, base_model, tf_transform_output):

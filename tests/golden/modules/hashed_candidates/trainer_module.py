@@ -138,6 +138,7 @@ class TwoTowerModel(tfrs.Model):
             5000,
             1,
             "zeros",
+            dtype="float32",
             name="candidate_bias",
         )
         probabilities = candidate_probabilities(tf_transform_output)
@@ -196,9 +197,9 @@ class TwoTowerModel(tfrs.Model):
         # and from the catalogue, where all are alike; the log of the expected share
         # makes up for it (Yang et al. 2020).
         drawn_share = 64 / tf.cast(catalogue_size, tf.float32)
-        batch_size = tf.cast(tf.size(batch_ids), tf.float32)
+        met = tf.cast(tf.size(batch_ids), tf.float32)
         shares = tf.gather(self.candidate_probabilities, ids)
-        scores -= tf.math.log(batch_size * shares + drawn_share)
+        scores -= tf.math.log(met * shares + drawn_share)
         own = tf.range(tf.size(batch_ids))[:, None] == tf.range(tf.size(ids))[None, :]
         # Another copy of a row's own candidate is no negative.
         left_out = (batch_ids[:, None] == ids[None, :]) & ~own
@@ -531,8 +532,6 @@ def train_model(fn_args, options, tf_transform_output, strategy, catalogue):
     tf.keras.utils.set_random_seed(SEED)
     # Keras numbers layers without a name; a warm start finds weights by these names.
     tf.keras.backend.reset_uids()
-    if tf.config.list_physical_devices("GPU") or tf.config.list_logical_devices("TPU"):
-        tf.keras.mixed_precision.set_global_policy("mixed_bfloat16")
     transformed_spec = tf_transform_output.transformed_feature_spec()
     feature_spec = {name: transformed_spec[name] for name in TRAINING_FEATURES}
     batch_size, learning_rate = options["batch_size"], options["learning_rate"]
@@ -541,6 +540,8 @@ def train_model(fn_args, options, tf_transform_output, strategy, catalogue):
     training_steps = fn_args.train_steps or options["epochs"] * -(-rows // batch_size)
     evaluation = input_fn(fn_args.eval_files, feature_spec, batch_size, shuffle=False)
 
+    if tf.config.list_physical_devices("GPU") or tf.config.list_logical_devices("TPU"):
+        tf.keras.mixed_precision.set_global_policy("mixed_bfloat16")
     with strategy.scope():
         model = TwoTowerModel(tf_transform_output, catalogue)
         model.compile(optimizer(learning_rate, training_steps))
@@ -549,6 +550,8 @@ def train_model(fn_args, options, tf_transform_output, strategy, catalogue):
             rows = {name: values[:2] for name, values in chunk.items()}
             model.embed_queries(rows)
             model.embed_candidates(rows)
+    # The towers keep their arithmetic; the index is made with full precision.
+    tf.keras.mixed_precision.set_global_policy("float32")
     if fn_args.base_model:
         warm_start(model, fn_args.base_model, tf_transform_output)
 
@@ -668,13 +671,13 @@ class WarmUp(tf.keras.optimizers.schedules.LearningRateSchedule):
 
 
 def trained_weights(model):
-    """Returns the weights of a model by name, without those of its metrics.
+    """Returns a model's weights by name, without those of its metrics.
 
     Args:
         model: The model.
     """
-    metrics = {id(w) for metric in model.metrics for w in metric.variables}
-    return {w.name: w for w in model.variables if id(w) not in metrics}
+    left_out = {id(w) for metric in model.metrics for w in metric.variables}
+    return {w.name: w for w in model.variables if id(w) not in left_out}
 
 
 def warm_start(model, base_model, tf_transform_output):

@@ -564,13 +564,14 @@ def optimizer(learning_rate):
 
 
 def trained_weights(model):
-    """Returns the weights of a model by name, without those of its metrics.
+    """Returns a model's weights by name, without those of its queue and its metrics.
 
     Args:
         model: The model.
     """
-    metrics = {id(w) for metric in model.metrics for w in metric.variables}
-    return {w.name: w for w in model.variables if id(w) not in metrics}
+    left_out = {id(w) for metric in model.metrics for w in metric.variables}
+    left_out |= {id(model.queue), id(model.queue_ids)}
+    return {w.name: w for w in model.variables if id(w) not in left_out}
 
 
 def warm_start(model, base_model, tf_transform_output):

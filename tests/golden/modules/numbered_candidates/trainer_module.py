@@ -176,23 +176,23 @@ class TwoTowerModel(tfrs.Model):
             training: Whether the loss is about to be minimised.
         """
         batch_ids = ids = features[CANDIDATE_ID]
+        batch_candidates = candidates
         catalogue_size = tf.size(self.catalogue[CANDIDATE_ID])
         drawn = tf.random.uniform([32], 0, catalogue_size, tf.int32)
         negatives = {name: tf.gather(x, drawn) for name, x in self.catalogue.items()}
         negative_embeddings = self.embed_candidates(negatives, training)
         candidates = tf.concat([candidates, negative_embeddings], axis=0)
         ids = tf.concat([ids, tf.cast(negatives[CANDIDATE_ID], ids.dtype)], axis=0)
-        batch_candidates = candidates
         candidates = tf.concat([candidates, self.queue], axis=0)
         ids = tf.concat([ids, tf.cast(self.queue_ids, ids.dtype)], axis=0)
         scores = tf.matmul(queries, candidates, transpose_b=True)
-        # Negatives come from the batch, where frequent candidates are met more often,
+        # Negatives come from batches, where frequent candidates are met more often,
         # and from the catalogue, where all are alike; the log of the expected share
         # makes up for it (Yang et al. 2020).
         drawn_share = 32 / tf.cast(catalogue_size, tf.float32)
-        batch_size = tf.cast(tf.size(batch_ids), tf.float32)
+        met = tf.math.count_nonzero(ids >= 0, dtype=tf.float32) - 32
         shares = tf.gather(self.candidate_probabilities, tf.maximum(ids, 0))
-        scores -= tf.math.log(batch_size * shares + drawn_share)
+        scores -= tf.math.log(met * shares + drawn_share)
         own = tf.range(tf.size(batch_ids))[:, None] == tf.range(tf.size(ids))[None, :]
         # Another copy of a row's own candidate is no negative.
         left_out = (batch_ids[:, None] == ids[None, :]) & ~own
@@ -694,13 +694,14 @@ def embedding_optimizer(learning_rate):
 
 
 def trained_weights(model):
-    """Returns the weights of a model by name, without those of its metrics.
+    """Returns a model's weights by name, without those of its queue and its metrics.
 
     Args:
         model: The model.
     """
-    metrics = {id(w) for metric in model.metrics for w in metric.variables}
-    return {w.name: w for w in model.variables if id(w) not in metrics}
+    left_out = {id(w) for metric in model.metrics for w in metric.variables}
+    left_out |= {id(model.queue), id(model.queue_ids)}
+    return {w.name: w for w in model.variables if id(w) not in left_out}
 
 
 def warm_start(model, base_model, tf_transform_output):

@@ -263,10 +263,10 @@ def mean_embedding(embedding, indices):
     Returns:
         `[batch, dim]`, zeros for a row without values.
     """
-    mask = tf.cast(indices >= 0, tf.float32)[:, :, None]
-    vectors = embedding(tf.maximum(indices, 0)) * mask
+    vectors = embedding(tf.maximum(indices, 0))
+    mask = tf.cast(indices >= 0, vectors.dtype)[:, :, None]
     count = tf.reduce_sum(mask, axis=1)
-    return tf.math.divide_no_nan(tf.reduce_sum(vectors, axis=1), count)
+    return tf.math.divide_no_nan(tf.reduce_sum(vectors * mask, axis=1), count)
 
 
 def candidate_probabilities(tf_transform_output):
@@ -683,13 +683,13 @@ def embedding_optimizer(learning_rate, steps):
 
 
 def trained_weights(model):
-    """Returns the weights of a model by name, without those of its metrics.
+    """Returns a model's weights by name, without those of its metrics.
 
     Args:
         model: The model.
     """
-    metrics = {id(w) for metric in model.metrics for w in metric.variables}
-    return {w.name: w for w in model.variables if id(w) not in metrics}
+    left_out = {id(w) for metric in model.metrics for w in metric.variables}
+    return {w.name: w for w in model.variables if id(w) not in left_out}
 
 
 def warm_start(model, base_model, tf_transform_output):
