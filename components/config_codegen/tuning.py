@@ -66,8 +66,7 @@ def _model_parameters(model: model_config_pb2.ModelConfig) -> list[str]:
 
 def _new_model(model: model_config_pb2.ModelConfig) -> str:
     """Returns the statement that makes the model from the training's options."""
-    arguments = [
-        f'options["{name}"]' if name in _MODEL_OPTIONS else name
-        for name in _model_parameters(model)
-    ]
+    sources = {name: f'options["{name}"]' for name in _MODEL_OPTIONS}
+    sources["catalogue"] = "data.catalogue"
+    arguments = [sources.get(name, name) for name in _model_parameters(model)]
     return assign("model", call("TwoTowerModel", *arguments), 8)

@@ -104,7 +104,7 @@ def rank_fixed_order(
     counted: npt.NDArray[np.bool_],
     item_information: npt.NDArray[np.float64],
 ) -> Ranks:
-    """Does for a fixed order what `ranking.rank_requests` does for scores.
+    """Does for a fixed order what `full_ranking.rank_requests` does for scores.
 
     Args:
         fixed: The order.

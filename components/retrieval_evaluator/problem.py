@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import numpy.typing as npt
 
-from tfx_retrieval.components.retrieval_evaluator import popularity, ranking
+from tfx_retrieval.components.retrieval_evaluator import full_ranking, popularity, ranking
 from tfx_retrieval.components.retrieval_evaluator.ranking import BoolArray, IntArray
 
 
@@ -153,7 +153,7 @@ def rank_by_scores(
         The ranks.
     """
     requests, of_interaction, of_pair = _requests(problem)
-    ranks = ranking.rank_requests(
+    ranks = full_ranking.rank_requests(
         scores,
         problem.ranking_row,
         problem.ranking_query,

@@ -131,17 +131,17 @@ def test_the_latest_blessed_model_is_start_and_baseline(warm, finished_run):
 def test_a_warm_start_begins_where_a_cold_one_has_yet_to_come(warm, again):
     options = again.module.training_options(again.fn_args)
     strategy = tf.distribute.get_strategy()
-    _, cold = again.module.train_model(again.fn_args, options, again.output, strategy)
+    data = again.module.read_data(again.fn_args, again.output)
+    _, cold = again.module.train_model(again.fn_args, options, again.output, strategy, data)
     assert warm.metrics["history"]["loss"][0] < cold["loss"][0] - 0.1
 
 
 @pytest.mark.parametrize("table", ["buyer", "sku"])
 def test_old_ids_keep_their_rows_and_new_ones_have_some(again, table):
     module = again.module
-    spec = again.output.transformed_feature_spec()
-    spec = {name: spec[name] for name in module.TRAINING_FEATURES}
+    data = module.read_data(again.fn_args, again.output)
     model = module.TwoTowerModel(again.output)
-    model.compute_loss(next(iter(module.input_fn(again.fn_args.train_files, spec, 64, False))))
+    model.compute_loss(next(iter(module.input_fn(data.train, data.train_rows, 64, False))))
     (name,) = [n for n, v in module.VOCABULARIES.items() if v == table]
     (weight,) = [w for w in model.weights if f"/{name}/" in w.name]
     fresh = weight.numpy()

@@ -68,9 +68,7 @@ def read_rows(
         feature_config: What the run was made with.
     """
     column = feature_config.query.id
-    records = tf.data.TFRecordDataset(
-        list(files), compression_type="GZIP", num_parallel_reads=tf.data.AUTOTUNE
-    )
+    records = tf.data.TFRecordDataset(list(files), compression_type="GZIP")
     dtype = next((_dtype(record, column) for record in records.take(1)), None)
     query_id = _as_dtype(query_id, dtype)
     if dtype != (tf.string if isinstance(query_id, str) else tf.int64):

@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from support import ranking_oracle
 
-from tfx_retrieval.components.retrieval_evaluator import popularity, ranking
+from tfx_retrieval.components.retrieval_evaluator import full_ranking, popularity, ranking
 from tfx_retrieval.errors import InputError
 
 
@@ -40,7 +40,7 @@ def all_requests(queries, candidates, group):
 def rank_all(scores, seen, ks, group=-1, batch_size=None, information=None):
     queries, candidates = scores.shape
     table = ranking.SeenItems.from_pairs(*np.nonzero(seen), queries, candidates)
-    return ranking.rank_requests(
+    return full_ranking.rank_requests(
         as_function(scores),
         np.arange(queries),
         np.arange(queries),
@@ -79,6 +79,32 @@ def test_ranks_equal_plain_sorting(problem, batch_size):
         assert set(np.flatnonzero(ranks.recommended[column])) == recommended[k]
 
 
+@settings(max_examples=150, deadline=None)
+@given(rankings(), st.integers(1, 4), st.randoms(use_true_random=False))
+def test_one_request_a_ranking_is_ranked_like_many(problem, batch_size, random):
+    scores, seen, ks = problem
+    queries, candidates = scores.shape
+    scores[random.randrange(queries), random.randrange(candidates)] = -np.inf
+    asked = np.array([random.randrange(candidates + 1) for _ in range(queries)])
+    expected = rank_all(scores, seen, ks, batch_size=batch_size)
+    found = full_ranking.rank_requests(
+        as_function(scores),
+        np.arange(queries),
+        np.arange(queries),
+        ranking.SeenItems.from_pairs(*np.nonzero(seen), queries, candidates),
+        ranking.Requests(np.arange(queries), asked, np.full(queries, -1)),
+        ks,
+        counted=np.zeros(queries, bool),
+        item_information=np.zeros(candidates),
+        batch_size=batch_size,
+    )
+    places = np.arange(queries) * (candidates + 1) + asked
+    np.testing.assert_array_equal(found.kept, expected.kept[places])
+    near = (found.excluded <= max(ks)) | (expected.excluded[places] > 0)
+    np.testing.assert_array_equal(found.excluded[near], expected.excluded[places][near])
+    assert not found.recommended.any()
+
+
 @settings(max_examples=100, deadline=None)
 @given(rankings())
 def test_the_best_of_a_group_is_ranked_however_deep(problem):
@@ -93,7 +119,7 @@ def test_the_best_of_a_group_is_ranked_however_deep(problem):
         requests = ranking.Requests(
             np.zeros(len(group), int), np.sort(group), np.zeros(len(group), int)
         )
-        ranks = ranking.rank_requests(
+        ranks = full_ranking.rank_requests(
             as_function(scores[[query]]),
             np.zeros(1, int),
             np.zeros(1, int),
@@ -137,7 +163,7 @@ def test_a_fixed_order_ranks_like_its_scores(problem, rotation):
 
 
 def test_rankings_that_are_not_counted_recommend_nothing():
-    ranks = ranking.rank_requests(
+    ranks = full_ranking.rank_requests(
         as_function([[3, 2, 1], [1, 2, 3]]),
         np.array([0, 1]),
         np.array([0, 0]),
@@ -208,7 +234,7 @@ def test_scores_of_the_wrong_shape_or_nan_are_refused():
 
 
 def rank_all_with(scores):
-    return ranking.rank_requests(
+    return full_ranking.rank_requests(
         scores,
         np.zeros(1, int),
         np.zeros(1, int),

@@ -8,6 +8,7 @@ import json
 import math
 import os
 import tempfile
+import typing
 
 # TensorFlow Recommenders needs Keras 2; TensorFlow looks when it first loads Keras.
 os.environ.setdefault("TF_USE_LEGACY_KERAS", "1")
@@ -44,10 +45,13 @@ VOCABULARIES = {
     "price_bucket_of_brand_embedding": "price_bucket_of_brand",
 }
 
-# Rows parsed at a time: large enough to keep TensorFlow's parser busy.
+# Rows parsed at a time, and rows shuffled together.
+PARSED_ROWS = 4096
 CHUNK_ROWS = 65536
-# Training rows stay in memory, parsed, if their files are smaller than this.
+# Rows stay in memory, parsed, if the files of their split are smaller than this.
 CACHE_BYTES = 512 * 1024 * 1024
+# Steps between two returns to Python, which take time of their own.
+STEPS_PER_EXECUTION = 16
 
 
 class QueryTower(tf.keras.Model):
@@ -175,13 +179,15 @@ class TwoTowerModel(tfrs.Model):
             features: Transformed features by name.
             training: Whether the loss is about to be minimised.
         """
-        ids = features[CANDIDATE_ID]
+        own_scores = tf.reduce_sum(queries * candidates, axis=1)
         scores = tf.matmul(queries, candidates, transpose_b=True)
-        positives = tf.range(tf.size(ids))
-        losses = tf.nn.sparse_softmax_cross_entropy_with_logits(positives, scores)
+        # Softmax cross-entropy, written out: with TensorFlow's fused operation, a step
+        # takes half as long again on a CPU.
+        log_sums = tf.reduce_logsumexp(scores, axis=1)
         # The smoothed part of the label is spread over every score that takes part.
-        spread = -tf.reduce_mean(tf.nn.log_softmax(scores), axis=1)
-        return losses + 0.1 * (spread - losses)
+        mean_scores = tf.reduce_mean(scores, axis=1)
+        smoothing = 0.1
+        return log_sums - (1.0 - smoothing) * own_scores - smoothing * mean_scores
 
     # AutoGraph would translate all of Keras first, which takes longer than an epoch.
     @tf.autograph.experimental.do_not_convert
@@ -222,39 +228,101 @@ def parse(records, feature_spec):
     }
 
 
-def read_chunks(files, feature_spec):
-    """Reads transformed examples many rows at a time.
+class Data(typing.NamedTuple):
+    """Transformed rows.
+
+    Attributes:
+        train: Dataset of the training rows: features by name, many rows at a time.
+        train_rows: Their number.
+        evaluation: Dataset of the eval split's rows.
+        evaluation_rows: Their number.
+        catalogue: Features of each distinct candidate of both, one row a candidate;
+            `RAW_CANDIDATE_ID` holds the ids.
+    """
+
+    train: tf.data.Dataset
+    train_rows: int
+    evaluation: tf.data.Dataset
+    evaluation_rows: int
+    catalogue: dict
+
+
+def read_data(fn_args, tf_transform_output):
+    """Reads all rows once, to find the candidates.
+
+    Args:
+        fn_args: TFX's FnArgs.
+        tf_transform_output: Output of the Transform component.
+
+    Raises:
+        ValueError: There are no training rows.
+    """
+    splits = [
+        read_chunks(files, tf_transform_output)
+        for files in (fn_args.train_files, fn_args.eval_files)
+    ]
+    rows, found = [], []
+    for chunks in splits:
+        sizes_and_candidates = list(chunks.map(size_and_candidates))
+        rows.append(sum(int(size) for size, _ in sizes_and_candidates))
+        found += [candidates for _, candidates in sizes_and_candidates]
+    if not rows[0]:
+        raise ValueError(f"no rows to train on in {fn_args.train_files}")
+    catalogue = first_of_each_candidate(
+        {name: tf.concat([x[name] for x in found], axis=0) for name in found[0]}
+    )
+    return Data(splits[0], rows[0], splits[1], rows[1], catalogue)
+
+
+def read_chunks(files, tf_transform_output):
+    """Reads transformed examples many rows at a time; small files are read once only.
 
     Args:
         files: File patterns of gzip TFRecords.
-        feature_spec: What each feature looks like.
+        tf_transform_output: Output of the Transform component.
 
     Returns:
-        A dataset of features by name, each `[rows]` or `[rows, values]`.
+        A dataset of training features and raw candidate ids by name, each `[rows]` or
+        `[rows, values]`.
     """
-    records = tf.data.TFRecordDataset(
-        tf.io.gfile.glob(files), "GZIP", num_parallel_reads=tf.data.AUTOTUNE
+    feature_spec = tf_transform_output.transformed_feature_spec()
+    names = [*TRAINING_FEATURES, RAW_CANDIDATE_ID]
+    feature_spec = {name: feature_spec[name] for name in names}
+    files = tf.io.gfile.glob(files)
+    # Batches are made file by file: interleaving single rows costs more than parsing.
+    sources = tf.data.Dataset.from_tensor_slices(tf.constant(files, tf.string))
+    records = sources.interleave(
+        lambda file: tf.data.TFRecordDataset(file, "GZIP").batch(PARSED_ROWS),
+        cycle_length=4,
+        num_parallel_calls=tf.data.AUTOTUNE,
     )
-    return records.batch(CHUNK_ROWS).map(
-        lambda chunk: parse(chunk, feature_spec), num_parallel_calls=tf.data.AUTOTUNE
-    )
+    chunks = records.map(
+        lambda batch: parse(batch, feature_spec), num_parallel_calls=tf.data.AUTOTUNE
+    ).rebatch(CHUNK_ROWS)
+    size = sum(tf.io.gfile.stat(file).length for file in files)
+    return chunks.cache() if size < CACHE_BYTES else chunks
 
 
-def input_fn(files, feature_spec, batch_size, shuffle):
+def input_fn(chunks, rows, batch_size, shuffle):
     """Returns a dataset of batches, one pass over the rows.
 
     Args:
-        files: File patterns of gzip TFRecords.
-        feature_spec: What each feature looks like.
+        chunks: Dataset of features by name.
+        rows: Number of its rows.
         batch_size: Rows of a batch.
         shuffle: Whether each pass has another order.
     """
-    chunks = read_chunks(files, feature_spec)
-    if sum(tf.io.gfile.stat(f).length for f in tf.io.gfile.glob(files)) < CACHE_BYTES:
-        chunks = chunks.cache()
+    chunks = chunks.map(lambda chunk: {name: chunk[name] for name in TRAINING_FEATURES})
     if shuffle:
         chunks = chunks.shuffle(16, seed=SEED).map(shuffle_rows)
-    return chunks.rebatch(batch_size).prefetch(tf.data.AUTOTUNE)
+    # Workers share the rows of each batch; there may be fewer files than workers.
+    options = tf.data.Options()
+    by_rows = tf.data.experimental.AutoShardPolicy.DATA
+    options.experimental_distribute.auto_shard_policy = by_rows
+    batches = chunks.rebatch(batch_size).prefetch(tf.data.AUTOTUNE)
+    # Keras must know the number of steps to run many at a time.
+    count = tf.data.experimental.assert_cardinality(-(-rows // batch_size))
+    return batches.apply(count).with_options(options)
 
 
 def shuffle_rows(features):
@@ -268,22 +336,15 @@ def shuffle_rows(features):
     return {name: tf.gather(x, order) for name, x in features.items()}
 
 
-def read_catalogue(files, feature_spec):
-    """Returns the features of each distinct candidate.
+def size_and_candidates(features):
+    """Returns the number of rows and the features of each distinct candidate.
 
     Args:
-        files: File patterns of the examples that hold the candidates.
-        feature_spec: What each feature looks like.
-
-    Returns:
-        Features by name, one row a candidate; `RAW_CANDIDATE_ID` holds the ids.
+        features: Features by name, `[rows, ...]`.
     """
     names = [*CANDIDATE_FEATURES, RAW_CANDIDATE_ID]
-    spec = {name: feature_spec[name] for name in names}
-    chunks = list(read_chunks(files, spec).map(first_of_each_candidate))
-    return first_of_each_candidate(
-        {name: tf.concat([chunk[name] for chunk in chunks], axis=0) for name in names}
-    )
+    candidates = first_of_each_candidate({name: features[name] for name in names})
+    return tf.size(features[CANDIDATE_ID]), candidates
 
 
 def first_of_each_candidate(features):
@@ -445,13 +506,12 @@ def run_fn(fn_args):
     options = training_options(fn_args)
     strategy = distribution_strategy()
     tf_transform_output = tft.TFTransformOutput(fn_args.transform_graph_path)
-    files = [*fn_args.train_files, *fn_args.eval_files]
-    catalogue = read_catalogue(files, tf_transform_output.transformed_feature_spec())
-    model, history = train_model(fn_args, options, tf_transform_output, strategy)
-    save(model, tf_transform_output, catalogue, history, fn_args, strategy)
+    data = read_data(fn_args, tf_transform_output)
+    model, history = train_model(fn_args, options, tf_transform_output, strategy, data)
+    save(model, tf_transform_output, data.catalogue, history, fn_args, strategy)
 
 
-def train_model(fn_args, options, tf_transform_output, strategy):
+def train_model(fn_args, options, tf_transform_output, strategy, data):
     """Returns a trained model, and its losses and metrics by name.
 
     Args:
@@ -459,21 +519,25 @@ def train_model(fn_args, options, tf_transform_output, strategy):
         options: What `training_options` returns.
         tf_transform_output: Output of the Transform component.
         strategy: Strategy that trains the model.
+        data: Rows of both splits.
     """
     tf.keras.utils.set_random_seed(SEED)
     # Keras numbers layers without a name; a warm start finds weights by these names.
     tf.keras.backend.reset_uids()
-    transformed_spec = tf_transform_output.transformed_feature_spec()
-    feature_spec = {name: transformed_spec[name] for name in TRAINING_FEATURES}
     batch_size, learning_rate = options["batch_size"], options["learning_rate"]
-    train = input_fn(fn_args.train_files, feature_spec, batch_size, shuffle=True)
+    train = input_fn(data.train, data.train_rows, batch_size, shuffle=True)
 
     with strategy.scope():
         model = TwoTowerModel(tf_transform_output)
-        model.compile(optimizer(learning_rate))
+        # Replicas add up their gradients step by step, so they cannot run ahead.
+        alone = strategy.num_replicas_in_sync == 1
+        model.compile(
+            optimizer(learning_rate),
+            steps_per_execution=STEPS_PER_EXECUTION if alone else 1,
+        )
         model.embedding_optimizer = embedding_optimizer(learning_rate)
-        # Makes the weights; a batch of `train` would cost a pass over all its rows.
-        for chunk in read_chunks(fn_args.train_files, feature_spec).take(1):
+        # Makes the weights.
+        for chunk in data.train.take(1):
             rows = {name: values[:2] for name, values in chunk.items()}
             model.embed_queries(rows)
             model.embed_candidates(rows)
@@ -525,12 +589,22 @@ def training_options(fn_args):
 
 
 def distribution_strategy():
-    """Returns the strategy for the devices and workers at hand."""
-    workers = json.loads(os.environ.get("TF_CONFIG", "{}")).get("cluster", {})
-    if sum(len(tasks) for tasks in workers.values()) > 1:
+    """Returns the strategy for the devices and workers at hand.
+
+    Raises:
+        ValueError: There are parameter servers.
+    """
+    cluster = json.loads(os.environ.get("TF_CONFIG", "{}")).get("cluster", {})
+    if cluster.get("ps"):
+        raise ValueError(
+            "TF_CONFIG names parameter servers, but training here is synchronous: "
+            "start the job with a chief and workers only"
+        )
+    if sum(len(tasks) for tasks in cluster.values()) > 1:
         return tf.distribute.MultiWorkerMirroredStrategy()
-    if os.environ.get("TPU_NAME"):
-        resolver = tf.distribute.cluster_resolver.TPUClusterResolver.connect()
+    tpu = os.environ.get("TPU_NAME")
+    if tpu:
+        resolver = tf.distribute.cluster_resolver.TPUClusterResolver.connect(tpu)
         return tf.distribute.TPUStrategy(resolver)
     if len(tf.config.list_physical_devices("GPU")) > 1:
         return tf.distribute.MirroredStrategy()
@@ -627,6 +701,20 @@ def move_rows(earlier_rows, earlier_terms, rows, terms):
     return rows
 
 
+def writes_the_model(strategy):
+    """Returns whether this process is the chief of its cluster, or alone.
+
+    Args:
+        strategy: Strategy that trained the model.
+    """
+    resolver = strategy.cluster_resolver
+    if not resolver or resolver.task_type not in ("chief", "worker"):
+        return True
+    # The first worker is the chief of a cluster without one.
+    chief = "chief" if "chief" in resolver.cluster_spec().jobs else "worker"
+    return (resolver.task_type, resolver.task_id) == (chief, 0)
+
+
 def save(model, tf_transform_output, catalogue, history, fn_args, strategy):
     """Writes the SavedModel and the history; workers but the chief write aside.
 
@@ -638,12 +726,7 @@ def save(model, tf_transform_output, catalogue, history, fn_args, strategy):
         fn_args: TFX's FnArgs.
         strategy: Strategy that trained the model.
     """
-    resolver = strategy.cluster_resolver
-    is_chief = (
-        not resolver
-        or resolver.task_type in (None, "", "chief")
-        or (resolver.task_type == "worker" and resolver.task_id == 0)
-    )
+    is_chief = writes_the_model(strategy)
     directory = fn_args.serving_model_dir if is_chief else tempfile.mkdtemp()
     serving = ServingModel(model, tf_transform_output, catalogue)
     tf.saved_model.save(serving, directory, signatures=serving.signatures())
