@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import copy
 import json
+import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -19,12 +20,13 @@ _FILE_READER = f"{_COMPONENTS}.interaction_example_gen.executor.Executor"
 _EXPORTER = f"{_COMPONENTS}.embedding_exporter.executor.Executor"
 _CUSTOM_JOB_TRAINER = "tfx_retrieval.pipelines.vertex.custom_training.CustomJobExecutor"
 _TRAINER = f"{_COMPONENTS}.two_tower_trainer.executor.Executor"
+_BEAM_FLAG = re.compile(r"--\w+=")
 
 
 def with_stand_ins(
     job: PipelineJob, folder: str, file_name: str
 ) -> tuple[dict[str, Any], tuple[str, ...]]:
-    """Returns a pipeline job that needs no BigQuery and no custom job.
+    """Returns a pipeline job that needs no BigQuery, no Dataflow and no custom job.
 
     Args:
         job: The compiled job.
@@ -41,8 +43,9 @@ def with_stand_ins(
         _EXPORTER: _load_nothing,
         _CUSTOM_JOB_TRAINER: _train_here,
     }
-    notes = []
+    notes: list[str | None] = []
     for task in changed.tasks:
+        notes.append(_run_beam_here(changed, task))
         change = changes.get(executor_class_path(changed.executor_of(task)) or "")
         if change is not None:
             notes.append(change(changed, task))
@@ -71,6 +74,19 @@ def _load_nothing(job: PipelineJob, task: str) -> str | None:
 def _train_here(job: PipelineJob, task: str) -> str:
     _set_executor(job, task, _TRAINER)
     return f"{task} trained on this machine in place of a custom job"
+
+
+def _run_beam_here(job: PipelineJob, task: str) -> str | None:
+    """Takes Beam's arguments off a container that would send its work to a service."""
+    container = job.executor_of(task).get("container", {})
+    arguments = container.get("args", [])
+    runners = [item.partition("=")[2] for item in arguments if item.startswith("--runner=")]
+    if not runners or "DirectRunner" in runners:
+        return None
+    # TFX's own arguments stand first, each flag and its value apart.
+    first = next(place for place, item in enumerate(arguments) if _BEAM_FLAG.match(item))
+    container["args"] = arguments[:first]
+    return f"{task} ran Beam on this machine in place of {runners[-1]}"
 
 
 def _set_executor(job: PipelineJob, task: str, path: str) -> None:

@@ -6,7 +6,8 @@ import dataclasses
 import pathlib
 import posixpath
 import re
-from typing import TYPE_CHECKING
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
 
 from tfx_retrieval.cli import progress
 from tfx_retrieval.components.interaction_example_gen.table_spec import SplitSpec
@@ -15,6 +16,8 @@ from tfx_retrieval.pipelines import retrieval, sources
 from tfx_retrieval.pipelines.vertex import check, offline_result
 from tfx_retrieval.pipelines.vertex import compile as vertex_compile
 from tfx_retrieval.pipelines.vertex.parameters import runtime_parameters
+from tfx_retrieval.pipelines.vertex.presets import dataflow_args
+from tfx_retrieval.pipelines.vertex.resources import Resources
 
 if TYPE_CHECKING:
     from tfx.orchestration import pipeline as tfx_pipeline
@@ -33,6 +36,7 @@ class JobOptions:
         feature_config: A resolved FeatureConfig.
         model_config: A resolved ModelConfig.
         pipeline_root: Folder for artifacts.
+        image: Container image.
         data: Table in files or `bq://PROJECT.DATASET.TABLE`; None with a query.
         query: GoogleSQL, or `@` and a file that holds it; None with a table.
         query_parameters: JSON object.
@@ -45,11 +49,16 @@ class JobOptions:
         warm_start: Whether training starts from the latest blessed model.
         export_embeddings: Whether embeddings are exported.
         embeddings_table: BigQuery tables to load them into.
+        machines: Machine types by component.
+        accelerators: Accelerator types by component.
+        dataflow_project: Project whose Dataflow does Beam's work; None leaves it in the tasks.
+        dataflow_region: Region of that.
     """
 
     feature_config: FeatureConfig
     model_config: ModelConfig
     pipeline_root: str
+    image: str
     data: str | None = None
     query: str | None = None
     query_parameters: str | None = None
@@ -62,6 +71,10 @@ class JobOptions:
     warm_start: bool = False
     export_embeddings: bool = False
     embeddings_table: str | None = None
+    machines: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    accelerators: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    dataflow_project: str | None = None
+    dataflow_region: str | None = None
 
     @property
     def in_bigquery(self) -> bool:
@@ -69,18 +82,32 @@ class JobOptions:
         return self.data is None or self.data.startswith(sources.BIGQUERY_SCHEME)
 
 
-def compile_job(options: JobOptions, output: str, image: str) -> None:
+def compile_job(options: JobOptions, output: str) -> None:
     """Compiles the pipeline and checks the compiled file for what can be seen in it.
 
     Args:
         options: What to compile.
         output: File to write.
-        image: Container image.
 
     Raises:
         InputError: With what is wrong; nothing is written then.
     """
-    vertex_compile.compile_pipeline(_make_pipeline(options), output, image)
+    resources = {
+        component: _resources(options, component)
+        for component in {**options.machines, **options.accelerators}
+    }
+    vertex_compile.compile_pipeline(
+        _make_pipeline(options), output, options.image, resources=resources
+    )
+
+
+def _resources(options: JobOptions, component: str) -> Resources:
+    accelerator = options.accelerators.get(component)
+    count = 0 if accelerator is None else 1
+    machine = options.machines.get(component)
+    if machine is None:
+        return Resources(accelerator_type=accelerator, accelerator_count=count)
+    return Resources.from_machine_type(machine, accelerator, count)
 
 
 def _make_pipeline(options: JobOptions) -> tfx_pipeline.Pipeline:
@@ -96,6 +123,15 @@ def _make_pipeline(options: JobOptions) -> tfx_pipeline.Pipeline:
             **runtime_parameters(run_date=retrieval.TODAY),
             bigquery_table=options.embeddings_table,
         )
+    engines: dict[str, Any] = {}
+    if options.dataflow_project is not None and options.dataflow_region is not None:
+        arguments = dataflow_args(
+            options.dataflow_project,
+            options.dataflow_region,
+            options.image,
+            posixpath.join(options.pipeline_root, "beam"),
+        )
+        engines = {"read_engine": "beam", "beam_pipeline_args": arguments}
     return retrieval.create_pipeline(
         options.name or options.feature_config.name,
         options.pipeline_root,
@@ -107,6 +143,7 @@ def _make_pipeline(options: JobOptions) -> tfx_pipeline.Pipeline:
         overrides=retrieval.TrainingOverrides(**changeable),
         warm_start=options.warm_start,
         embedding_export=export,
+        **engines,
     )
 
 
@@ -182,6 +219,8 @@ def check_job(
 ) -> None:
     """Runs a compiled file on this machine and shows task by task how that goes.
 
+    A file that fails is removed.
+
     Args:
         options: What was compiled.
         path: The file.
@@ -210,9 +249,12 @@ def check_job(
             parameters={"epochs": 1},
             on_task=show,
         )
-    except offline_result.TaskFailedError as error:
-        shown.finished(error.task, failed=True)
-        terminal.console.print(str(error))
+    except BaseException as error:
+        # A script that goes on all the same must find nothing to submit.
+        pathlib.Path(path).unlink()
+        if isinstance(error, offline_result.TaskFailedError):
+            shown.finished(error.task, failed=True)
+            terminal.console.print(str(error))
         raise
     for note in result.notes:
         terminal.console.print(f"note: {note}")

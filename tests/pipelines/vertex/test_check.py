@@ -128,3 +128,19 @@ def test_cloud_services_have_stand_ins(job_builder):
     assert "rows.csv" in read["input_config"]["runtimeValue"]["constant"]
     assert changed.tasks["Export"]["inputs"]["parameters"] == constants(run_date="today")
     assert [note.split()[0] for note in notes] == ["Read", "Export", "Train"]
+
+
+def test_beam_runs_on_this_machine(job_builder):
+    container = tfx_container("tfx_retrieval.components.transform.executor.Executor")
+    plain = list(container["container"]["args"])
+    container["container"]["args"] += ["--runner=DataflowRunner", "--project=p", "--no_public_ips"]
+    job_builder.add("Transform", container)
+    direct = tfx_container("tfx_retrieval.components.transform.executor.Executor")
+    direct["container"]["args"] += ["--runner=DirectRunner", "--direct_num_workers=2"]
+    job_builder.add("Direct", direct)
+    job = PipelineJob("job.json", job_builder.document)
+    document, notes = stand_ins.with_stand_ins(job, "/data", "rows.csv")
+    changed = PipelineJob("job.json", document)
+    assert changed.executor_of("Transform")["container"]["args"] == plain
+    assert changed.executor_of("Direct") == direct
+    assert notes == ("Transform ran Beam on this machine in place of DataflowRunner",)
