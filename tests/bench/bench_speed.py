@@ -1,7 +1,11 @@
 """Times the stock pipeline, this project's and a bare script over the same rows.
 
+    python tests/bench/bench_speed.py --data ML_1M [--repeat 3] [--torch-python PYTHON]
+    python tests/bench/bench_speed.py --rows 100000 --rows 1000000 --rows 10000000 --only ours
+
 Each runs as a process of its own, in turn, so that a drift of the machine's speed meets all of
-them; the ratios of one run are what counts.
+them; the ratios of one run are what counts. PyTorch trains the same model on the same features if
+an interpreter that has torch, numpy and pyarrow is named.
 """
 
 from __future__ import annotations
@@ -36,6 +40,7 @@ class Measured:
         peak_mib: Largest resident memory of one process, in MiB.
         steps: Figures that the process itself noted of its steps.
         epochs: Seconds of each pass of the training, where noted.
+        metrics: Quality of the model, where measured.
     """
 
     wall: float
@@ -43,14 +48,16 @@ class Measured:
     peak_mib: float
     steps: dict[str, dict[str, float]]
     epochs: list[float]
+    metrics: dict[str, float]
 
 
-def run(script: str, *arguments: str) -> Measured:
+def run(script: str, *arguments: str, python: str = sys.executable) -> Measured:
     """Runs one of the benchmark's scripts.
 
     Args:
         script: File name beside this one.
         *arguments: What it takes.
+        python: Interpreter.
 
     Raises:
         click.ClickException: It failed; the end of its output is in the message.
@@ -61,7 +68,7 @@ def run(script: str, *arguments: str) -> Measured:
     with tempfile.TemporaryFile("w+") as output:
         start = time.perf_counter()
         process = subprocess.Popen(
-            [sys.executable, str(_HERE / script), *arguments],
+            [python, str(_HERE / script), *arguments],
             stdout=output,
             stderr=subprocess.STDOUT,
             env=environment,
@@ -80,6 +87,7 @@ def run(script: str, *arguments: str) -> Measured:
         usage.ru_maxrss / 1024,
         content["steps"],
         content.get("epochs", []),
+        content.get("metrics", {}),
     )
 
 
@@ -91,13 +99,18 @@ def _middle(values: Sequence[float]) -> str:
 
 def _print(rounds: dict[str, list[Measured]], rows: int) -> None:
     console = rich.console.Console(width=100, highlight=False)
-    table = rich.table.Table("", "wall s", "CPU s", "peak MiB", title=f"{rows:,} rows")
+    quality = ("recall@10", "recall@100")
+    table = rich.table.Table(
+        "", "wall s", "CPU s", "peak MiB", "last epoch s", *quality, title=f"{rows:,} rows"
+    )
     for name, measured in rounds.items():
         table.add_row(
             name,
             _middle([m.wall for m in measured]),
             _middle([m.cpu for m in measured]),
             f"{max(m.peak_mib for m in measured):.0f}",
+            _middle([m.epochs[-1] for m in measured]) if measured[0].epochs else "",
+            *(f"{measured[0].metrics[q]:.4f}" if measured[0].metrics else "" for q in quality),
         )
     console.print(table)
     steps = rich.table.Table("step", "wall s", "CPU s", "peak MiB")
@@ -125,6 +138,9 @@ def _print_ratios(console: rich.console.Console, rounds: dict[str, list[Measured
     def steps(measured: list[Measured], *names: str) -> list[float]:
         return [sum(m.steps[name]["wall"] for name in names) for m in measured]
 
+    def last_epochs(measured: list[Measured]) -> list[float]:
+        return [m.epochs[-1] for m in measured]
+
     if "stock" in rounds:
         stock = rounds["stock"]
         ratio("stock / ours, whole", [m.wall for m in stock], [m.wall for m in ours])
@@ -134,41 +150,65 @@ def _print_ratios(console: rich.console.Console, rounds: dict[str, list[Measured
         ratio(
             "stock / ours, StatisticsGen + Transform", steps(stock, *middle), steps(ours, *middle)
         )
-        if all(m.epochs for m in (*stock, *ours)):
-            last = ([m.epochs[-1] for m in stock], [m.epochs[-1] for m in ours])
-            ratio("stock / ours, last epoch", *last)
+        ratio("stock / ours, last epoch", last_epochs(stock), last_epochs(ours))
+    if "torch" in rounds:
+        ratio("PyTorch / ours, last epoch", last_epochs(rounds["torch"]), last_epochs(ours))
     if "bare" in rounds:
-        ratio("ours / bare, whole", [m.wall for m in ours], [m.wall for m in rounds["bare"]])
+        bare = [m.wall for m in rounds["bare"]]
+        ratio("ours / bare, whole", [m.wall for m in ours], bare)
+        without = [m.wall - m.steps["RetrievalEvaluator"]["wall"] for m in ours]
+        ratio("ours / bare, without the evaluation that bare has not", without, bare)
+
+
+def _measure(name: str, table: str, output: str, torch_python: str | None) -> Measured:
+    """Runs one of the ways over a CSV file."""
+    if name == "stock":
+        measured = run("run_stock.py", str(pathlib.Path(table).parent), output)
+        quality = run("stock_quality.py", output)
+        return dataclasses.replace(measured, metrics=quality.metrics)
+    if name == "torch":
+        return run("run_torch.py", table, python=torch_python or sys.executable)
+    if name == "bare":
+        return run("run_bare.py", table, f"{output}.npz")
+    return run("run_ours.py", table, str(_FEATURES), str(_MODEL), output)
 
 
 @click.command()
 @click.option("--data", type=click.Path(path_type=pathlib.Path), help="MovieLens-1M directory.")
-@click.option("--rows", type=int, help="Synthetic rows instead.")
+@click.option("--rows", "sizes", type=int, multiple=True, help="Synthetic rows instead.")
 @click.option("--repeat", default=1, show_default=True, help="Rounds.")
-@click.option("--only", multiple=True, type=click.Choice(["stock", "ours", "bare"]))
-def main(data: pathlib.Path | None, rows: int | None, repeat: int, only: tuple[str, ...]) -> None:
-    """Prints the times of the three ways side by side."""
-    if (data is None) == (rows is None):
+@click.option("--only", multiple=True, type=click.Choice(["stock", "ours", "bare", "torch"]))
+@click.option("--torch-python", help="Interpreter with torch; adds PyTorch to the comparison.")
+def main(
+    data: pathlib.Path | None,
+    sizes: tuple[int, ...],
+    repeat: int,
+    only: tuple[str, ...],
+    torch_python: str | None,
+) -> None:
+    """Prints the times of the ways side by side."""
+    if (data is None) == (not sizes):
         raise click.UsageError("give either --data or --rows")
-    names = only or ("stock", "ours", "bare")
-    with tempfile.TemporaryDirectory() as scratch:
-        table = movielens.read_ml_1m(data) if data else movielens.synthetic(rows or 0)
-        folder = pathlib.Path(scratch, "data")
-        folder.mkdir()
-        path = str(folder / "ratings.csv")
-        movielens.write_csv(table, pathlib.Path(path))
-        rounds: dict[str, list[Measured]] = {name: [] for name in names}
-        for number in range(repeat):
-            for name in names:
-                output = f"{scratch}/{name}-{number}"
-                arguments = {
-                    "stock": ("run_stock.py", str(folder), output),
-                    "ours": ("run_ours.py", path, str(_FEATURES), str(_MODEL), output),
-                    "bare": ("run_bare.py", path, f"{output}.npz"),
-                }[name]
-                click.echo(f"round {number + 1}: {name}", err=True)
-                rounds[name].append(run(*arguments))
-        _print(rounds, len(table))
+    names = only or ("stock", "ours", "bare", *(["torch"] if torch_python else []))
+    if "ours" not in names:
+        raise click.UsageError("--only must name ours: all others are compared with it")
+    tables = (
+        (movielens.synthetic(rows) for rows in sizes) if sizes else [movielens.read_ml_1m(data)]
+    )
+    for table in tables:
+        with tempfile.TemporaryDirectory() as scratch:
+            path = pathlib.Path(scratch, "data", "ratings.csv")
+            path.parent.mkdir()
+            movielens.write_csv(table, path)
+            rows = len(table)
+            del table
+            rounds: dict[str, list[Measured]] = {name: [] for name in names}
+            for number in range(repeat):
+                for name in names:
+                    click.echo(f"round {number + 1}: {name}", err=True)
+                    output = f"{scratch}/{name}-{number}"
+                    rounds[name].append(_measure(name, str(path), output, torch_python))
+            _print(rounds, rows)
 
 
 if __name__ == "__main__":

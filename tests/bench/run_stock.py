@@ -16,7 +16,15 @@ MODULE = str(pathlib.Path(__file__).parent / "stock_module.py")
 
 def main(data_directory: str, output: str) -> None:
     """Runs the pipeline on the CSV files of a directory."""
-    example_gen = tfx.components.CsvExampleGen(input_base=data_directory)
+    # The other two use the same share of the rows for training.
+    splits = [
+        tfx.proto.SplitConfig.Split(name="train", hash_buckets=4),
+        tfx.proto.SplitConfig.Split(name="eval", hash_buckets=1),
+    ]
+    example_gen = tfx.components.CsvExampleGen(
+        input_base=data_directory,
+        output_config=tfx.proto.Output(split_config=tfx.proto.SplitConfig(splits=splits)),
+    )
     statistics_gen = tfx.components.StatisticsGen(examples=example_gen.outputs["examples"])
     schema_gen = tfx.components.SchemaGen(statistics=statistics_gen.outputs["statistics"])
     transform = tfx.components.Transform(

@@ -4,6 +4,7 @@ import json
 import math
 import time
 
+import numpy as np
 import tensorflow as tf
 import tensorflow_recommenders as tfrs
 import tensorflow_transform as tft
@@ -123,13 +124,22 @@ def run_fn(fn_args):
             raw = transform_output.raw_feature_spec()
             names = ("user_id", "gender", "age", "occupation", "timestamp")
             parsed = tf.io.parse_example(examples, {name: raw[name] for name in names})
-            scores, ids = self.index(self.tower(self.transform(parsed)))
-            return {"scores": scores, "ids": ids}
+            embeddings = self.tower(self.transform(parsed))
+            scores, ids = self.index(embeddings)
+            return {"scores": scores, "ids": ids, "embeddings": embeddings}
 
     served = Served()
     tf.saved_model.save(
         served, fn_args.serving_model_dir, signatures={"serving_default": served.serve}
     )
     tf.io.gfile.makedirs(fn_args.model_run_dir)
+    # What the benchmark needs to measure the model's quality.
+    terms = transform_output.vocabulary_by_name("movie_id")
+    known = [index for index in seen if index < len(terms)]
+    np.savez(
+        f"{fn_args.model_run_dir}/catalogue.npz",
+        ids=np.array([int(terms[index]) for index in known]),
+        embeddings=np.stack([seen[index] for index in known]),
+    )
     with tf.io.gfile.GFile(f"{fn_args.model_run_dir}/epochs.json", "w") as file:
         json.dump(seconds, file)
