@@ -15,6 +15,7 @@ from tfx_retrieval.components.config_codegen.layers import (
     stack_calls,
 )
 from tfx_retrieval.components.config_codegen.source import (
+    Call,
     Expression,
     assign,
     call,
@@ -257,36 +258,41 @@ class _TrainerWriter:
         ]
 
     def _label_metrics(self) -> list[str]:
+        metrics: dict[str, Call] = {}
         if self._binary:
             auc = "tf.keras.metrics.AUC"
-            return [
-                assign("self.auc", call(auc, from_logits="True", name='"auc"'), 8),
-                assign(
-                    "self.pr_auc",
-                    call(auc, curve='"PR"', from_logits="True", name='"pr_auc"'),
-                    8,
-                ),
-                assign(
-                    "self.accuracy",
-                    call("tf.keras.metrics.BinaryAccuracy", threshold="0.0", name='"accuracy"'),
-                    8,
-                ),
-            ]
-        rmse = call("tf.keras.metrics.RootMeanSquaredError", name='"rmse"')
-        return [assign("self.rmse", rmse, 8)]
+            metrics["auc"] = call(auc, from_logits="True", name='"auc"')
+            metrics["pr_auc"] = call(auc, curve='"PR"', from_logits="True", name='"pr_auc"')
+            metrics["accuracy"] = call(
+                "tf.keras.metrics.BinaryAccuracy", threshold="0.0", name='"accuracy"'
+            )
+        else:
+            metrics["rmse"] = call("tf.keras.metrics.RootMeanSquaredError", name='"rmse"')
+        for name in ("prediction_mean", "label_mean"):
+            metrics[name] = call("tf.keras.metrics.Mean", name=literal(name))
+        return [assign(f"self.{name}", metric, 8) for name, metric in metrics.items()]
 
     def _label_loss(self) -> list[str]:
         if self._binary:
-            return [
+            lines = [
                 "        for metric in (self.auc, self.pr_auc, self.accuracy):",
                 "            metric.update_state(labels, predictions)",
-                "        return tf.nn.sigmoid_cross_entropy_with_logits(labels, predictions)",
             ]
-        lines = ["        self.rmse.update_state(labels, predictions)"]
-        if self._model.ranking_loss.kind == _RankingLoss.huber:
+        else:
+            lines = ["        self.rmse.update_state(labels, predictions)"]
+        predicted = "tf.sigmoid(predictions)" if self._binary else "predictions"
+        lines += [
+            "        # A model that is right on average predicts the labels' mean.",
+            f"        self.prediction_mean.update_state({predicted})",
+            "        self.label_mean.update_state(labels)",
+        ]
+        if self._binary:
+            losses = "tf.nn.sigmoid_cross_entropy_with_logits(labels, predictions)"
+        elif self._model.ranking_loss.kind == _RankingLoss.huber:
             losses = "tf.keras.losses.huber(labels[:, None], predictions[:, None])"
-            return [*lines, f"        return {losses}"]
-        return [*lines, "        return tf.math.squared_difference(predictions, labels)"]
+        else:
+            losses = "tf.math.squared_difference(predictions, labels)"
+        return [*lines, f"        return {losses}"]
 
     def _head_init(self) -> list[str]:
         if not self._predicts_label:

@@ -284,6 +284,8 @@ def test_label_metrics(make):
     assert metrics["auc"] == pytest.approx(np.mean([p > n for p, n in pairs]), abs=0.02)
     assert metrics["accuracy"] == pytest.approx(np.mean((_DOTS > 0) == positive))
     assert {"pr_auc", "loss"} <= metrics.keys()
+    assert metrics["label_mean"] == pytest.approx(0.5)
+    assert metrics["prediction_mean"] == pytest.approx(np.mean(1 / (1 + np.exp(-_DOTS))), rel=1e-5)
 
 
 def test_multitask_adds_both_losses(make):

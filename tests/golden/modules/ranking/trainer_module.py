@@ -140,6 +140,8 @@ class TwoTowerModel(tfrs.Model):
         self.auc = tf.keras.metrics.AUC(from_logits=True, name="auc")
         self.pr_auc = tf.keras.metrics.AUC(curve="PR", from_logits=True, name="pr_auc")
         self.accuracy = tf.keras.metrics.BinaryAccuracy(threshold=0.0, name="accuracy")
+        self.prediction_mean = tf.keras.metrics.Mean(name="prediction_mean")
+        self.label_mean = tf.keras.metrics.Mean(name="label_mean")
         self.mean_loss = tf.keras.metrics.Mean(name="loss")
 
     def embed_queries(self, features, training=False):
@@ -197,6 +199,9 @@ class TwoTowerModel(tfrs.Model):
         predictions = self.predict_label(queries, candidates, features, training)
         for metric in (self.auc, self.pr_auc, self.accuracy):
             metric.update_state(labels, predictions)
+        # A model that is right on average predicts the labels' mean.
+        self.prediction_mean.update_state(tf.sigmoid(predictions))
+        self.label_mean.update_state(labels)
         return tf.nn.sigmoid_cross_entropy_with_logits(labels, predictions)
 
     # AutoGraph would translate all of Keras first, which takes longer than an epoch.

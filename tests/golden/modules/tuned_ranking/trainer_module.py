@@ -124,6 +124,8 @@ class TwoTowerModel(tfrs.Model):
         self.candidate_tower = CandidateTower(tf_transform_output)
         self.label_bias = tf.Variable(0.0, name="label_bias")
         self.rmse = tf.keras.metrics.RootMeanSquaredError(name="rmse")
+        self.prediction_mean = tf.keras.metrics.Mean(name="prediction_mean")
+        self.label_mean = tf.keras.metrics.Mean(name="label_mean")
         self.mean_loss = tf.keras.metrics.Mean(name="loss")
 
     def embed_queries(self, features, training=False):
@@ -172,6 +174,9 @@ class TwoTowerModel(tfrs.Model):
         labels = features[LABEL]
         predictions = self.predict_label(queries, candidates, features, training)
         self.rmse.update_state(labels, predictions)
+        # A model that is right on average predicts the labels' mean.
+        self.prediction_mean.update_state(predictions)
+        self.label_mean.update_state(labels)
         return tf.math.squared_difference(predictions, labels)
 
     # AutoGraph would translate all of Keras first, which takes longer than an epoch.
