@@ -19,9 +19,9 @@ class RamFilesystem(tensorflow_gfile.TensorflowFilesystem):
     SUPPORTED_SCHEMES = ["ram://"]  # noqa: RUF012
 
     @staticmethod
-    def walk(top: str, *arguments: Any) -> Iterator[tuple[str, list[str], list[str]]]:
+    def walk(top: str, **options: Any) -> Iterator[tuple[str, list[str], list[str]]]:
         # TensorFlow lists `assets.extra` as a file `.extra` of `assets`.
-        for folder, folders, files in tf.io.gfile.walk(top, *arguments):
+        for folder, folders, files in tf.io.gfile.walk(top, **options):
             yield folder, folders, [x for x in files if tf.io.gfile.exists(f"{folder}/{x}")]
 
     @staticmethod
