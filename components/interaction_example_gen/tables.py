@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import dataclasses
 import difflib
+import functools
 import itertools
 import os
+import time
+import weakref
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.csv as pa_csv
@@ -25,6 +29,7 @@ from tfx_retrieval.errors import InputError, Problem
 CSV_BLOCK_BYTES = 8 << 20
 _PARQUET_BLOCK_ROWS = 1 << 17
 _MAX_BAD_LINES = 5
+_RELEASE_SECONDS = 5.0
 
 
 @dataclasses.dataclass(frozen=True)
@@ -261,24 +266,50 @@ def _csv_batches(
     bad_lines: _BadLines,
     block_bytes: int,
 ) -> Iterator[pa.RecordBatch]:
+    # A reference of its own tells when Arrow has let go of the function.
+    on_bad_line = functools.partial(bad_lines)
+    released = weakref.ref(on_bad_line)
     parse = pa_csv.ParseOptions(
-        delimiter=file.delimiter, newlines_in_values=True, invalid_row_handler=bad_lines
+        delimiter=file.delimiter, newlines_in_values=True, invalid_row_handler=on_bad_line
     )
+    del on_bad_line
     convert = pa_csv.ConvertOptions(
         include_columns=list(names),
         column_types=dict(types),
         null_values=[""],
         strings_can_be_null=True,
     )
-    with files.open_csv_stream(file) as stream:
-        try:
-            yield from pa_csv.open_csv(
-                stream, pa_csv.ReadOptions(block_size=block_bytes), parse, convert
-            )
-        except pa.ArrowInvalid as error:
-            # A header without a line after it is a table without rows.
-            if "Empty CSV" not in str(error):
-                raise
+    try:
+        with files.open_csv_stream(file) as stream:
+            yield from _read_csv(stream, pa_csv.ReadOptions(block_size=block_bytes), parse, convert)
+    finally:
+        del parse
+        _wait_for(released)
+
+
+def _read_csv(
+    stream: pa.NativeFile,
+    read: pa_csv.ReadOptions,
+    parse: pa_csv.ParseOptions,
+    convert: pa_csv.ConvertOptions,
+) -> Iterator[pa.RecordBatch]:
+    try:
+        with pa_csv.open_csv(stream, read, parse, convert) as reader:
+            yield from reader
+    except pa.ArrowInvalid as error:
+        # A header without a line after it is a table without rows.
+        if "Empty CSV" not in str(error):
+            raise
+
+
+def _wait_for(released: weakref.ref[Any]) -> None:
+    """Waits until a thread of Arrow has let go of a Python object.
+
+    A thread that does so once Python ends aborts the process, and with it the exit code.
+    """
+    deadline = time.monotonic() + _RELEASE_SECONDS
+    while released() is not None and time.monotonic() < deadline:
+        time.sleep(0.001)
 
 
 def _parquet_batches(

@@ -125,6 +125,27 @@ class TestFormats:
         assert loaded["user"].to_pylist() == list(range(rows))
 
 
+def test_no_thread_of_arrow_holds_a_python_object_after_reading(tmp_path, monkeypatch):
+    """One that lets go of it while Python ends aborts the process."""
+    path = write(tmp_path / "t.csv", CSV)
+    held, wait_for = [], tables._wait_for
+
+    def remember(released):
+        wait_for(released)
+        held.append(released() is not None)
+
+    monkeypatch.setattr(tables, "_wait_for", remember)
+    file = files.inspect(str(path))
+    names = file.column_names
+    types = dict.fromkeys(names, pa.string())
+    for _ in range(20):
+        list(tables.read_raw_blocks(file, names, types))
+    # A reader that stops early.
+    next(blocks := tables.read_raw_blocks(file, names, types))
+    blocks.close()
+    assert held == [False] * 21
+
+
 class TestProblems:
     def test_nothing_there(self, tmp_path):
         found = problems([tmp_path / "none.csv", f"{tmp_path}/*.parquet"])
