@@ -102,6 +102,10 @@ class _TrainerWriter:
             "binary": self._binary,
             "weight": self._features.interaction.weight,
             "early_stopping": model.HasField("early_stopping"),
+            "reduces_rate": model.HasField("reduce_on_plateau"),
+            "evaluates": self._predicts_label
+            or model.HasField("early_stopping")
+            or model.HasField("reduce_on_plateau"),
             "pooled": any(self._averages(item) for item in inputs),
             "attention": any(item.pooling == "attention" for item in inputs),
             "hides_ids": any(tower.id_dropout for tower in self._towers),

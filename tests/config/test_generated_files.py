@@ -10,12 +10,16 @@ import pytest
 from google.protobuf import descriptor_pb2
 from grpc_tools import protoc
 
+from tfx_retrieval.components.config_codegen import generate_transform_module
 from tfx_retrieval.config import (
     check_pair,
+    features,
     json_schema,
     parse_feature_config,
     parse_model_config,
     reference,
+    rules,
+    widths,
 )
 from tfx_retrieval.errors import InputError
 from tfx_retrieval.proto import feature_config_pb2, model_config_pb2, options_pb2
@@ -133,3 +137,51 @@ def test_reference_page_tells_of_every_key_and_value():
 
     visit(FeatureConfig.DESCRIPTOR)
     visit(ModelConfig.DESCRIPTOR)
+
+
+def test_widths_in_words_are_those_of_the_code():
+    def words(message, field):
+        return rules.rule(message.DESCRIPTOR.fields_by_name[field]).doc
+
+    messages = feature_config_pb2
+    for index in (messages.Vocabulary, messages.IntegerId, messages.Hash):
+        assert f", {widths.CATEGORY_DIM} otherwise" in words(index, "embedding_dim")
+    for bucketed in (messages.Bucketize, messages.Cross):
+        assert words(bucketed, "embedding_dim").endswith(f"unset: {widths.BUCKET_DIM}.")
+    assert words(messages.Tokens, "embedding_dim").endswith(f"unset: {widths.TOKEN_DIM}.")
+    document = {
+        "query": SIDE,
+        "candidate": {"id": "b", "features": [{"column": "words", "type": "text"}]},
+    }
+    source = generate_transform_module(parse_feature_config(json.dumps(document)))
+    (top,) = re.findall(r"top_k=(\d+)", source)
+    assert words(messages.Tokens, "max_size").endswith(f"unset: {top}.")
+
+
+@pytest.mark.parametrize("kind", sorted(features.TRANSFORMS_OF_TYPE))
+def test_feature_types_of_the_page_become_what_it_says(kind):
+    """Each row of the table, generated: its transform, made by default where it is bold."""
+    name = features.type_name(kind)
+    page = reference.reference_markdown().split("\n## FeatureConfig\n")[0]
+    rows = re.findall(rf"(?m)^\| `{name}` \| [^|]* \| ([^|]*) \| ([^|]*) \|$", page)
+    assert len(rows) == max(1, len(features.TRANSFORMS_OF_TYPE[kind]))
+    needed = {
+        "integer_id": {"size": 3},
+        "hash": {"buckets": 3},
+        "cyclical": {"cycles": ["day_of_week"]},
+        "vector": {"dimension": 2},
+    }
+    for transform, outputs in rows:
+        key = transform.strip("*`")
+        feature = {"column": "c", "type": name}
+        if not transform.startswith(("**", "(")):
+            feature[key] = needed.get(key, {})
+        document = {
+            "query": {"id": "a", "features": [feature]},
+            "candidate": {"id": "b", "features": [{"column": "b", "type": "categorical"}]},
+        }
+        source = generate_transform_module(parse_feature_config(json.dumps(document)))
+        for output in re.findall("`([^`]*)`", outputs):
+            made = output.replace("{column}", "c").replace("{cycle}", "day_of_week")
+            made = made.removesuffix("_sin").removesuffix("_cos")
+            assert f'"{made}"' in source

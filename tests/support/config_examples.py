@@ -171,6 +171,7 @@ def model_config_variants() -> dict[str, ModelConfig]:
             "learning_rate_schedule": {"cosine": {"decay_steps": 10}, "warmup_steps": 3}
         },
         "warm-up": {"learning_rate_schedule": {"warmup_steps": 3}},
+        "plateau": {"reduce_on_plateau": {"factor": 0.1, "min_learning_rate": 0.001}},
         "clip norm": {"clip_norm": 1.0},
         "early stopping": {"early_stopping": {}},
         "no correction": {

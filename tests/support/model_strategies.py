@@ -123,7 +123,6 @@ def model_config_documents(draw, model_type=None):
     optional = some(
         optimizer=_OPTIMIZER,
         learning_rate=_POSITIVE,
-        learning_rate_schedule=_SCHEDULE,
         clip_norm=_POSITIVE,
         epochs=st.integers(1, 3),
         early_stopping=some(patience=st.integers(0, 3), min_delta=_SHARE),
@@ -138,6 +137,13 @@ def model_config_documents(draw, model_type=None):
         mixed_precision=st.booleans(),
         id_shortcut=st.booleans(),
     )
+    rule = {
+        "learning_rate_schedule": _SCHEDULE,
+        "reduce_on_plateau": some(factor=st.floats(0.1, 0.9), patience=st.integers(0, 3)),
+    }
+    chosen = draw(st.sampled_from([None, *rule]))
+    if chosen:
+        document[chosen] = draw(rule[chosen])
     return {**document, **draw(optional)}
 
 

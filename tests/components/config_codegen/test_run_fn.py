@@ -178,6 +178,30 @@ def test_warm_start_names_what_does_not_fit(module, transformed, first, tmp_path
         other.run_fn(arguments)
 
 
+def test_learning_rates_fall_when_the_loss_does_not(transformed, tmp_path):
+    """No loss falls by a million, so each epoch after the first cuts both rates in half."""
+    features = parse_feature_config(json.dumps(_CONFIG))
+    options = {
+        "embedding_optimizer": {"adam": {}},
+        "embedding_learning_rate": 0.01,
+        "reduce_on_plateau": {"patience": 1, "min_delta": 1e6, "min_learning_rate": 0.02},
+        "epochs": 4,
+    }
+    module = generated_modules.trainer(features, {**_MODEL, **options}, tmp_path)
+    run = shop.train(module, transformed, tmp_path)
+    np.testing.assert_allclose(run.history["lr"], [0.05, 0.05, 0.025, 0.02], rtol=1e-5)
+    assert float(run.model.optimizer.learning_rate) == pytest.approx(0.02)
+    assert float(run.model.embedding_optimizer.learning_rate) == pytest.approx(0.004)
+
+
+def test_an_empty_eval_split_is_named(transformed, module, tmp_path):
+    features = parse_feature_config(json.dumps(_CONFIG))
+    module = generated_modules.trainer(features, {**_MODEL, "early_stopping": {}}, tmp_path)
+    arguments = generated_modules.fn_args(transformed, tmp_path, eval_files=[])
+    with pytest.raises(ValueError, match="no rows to measure the loss on"):
+        module.run_fn(arguments)
+
+
 _TWO_DEVICES = """
 import json, pathlib, sys
 sys.path.insert(0, sys.argv[1])

@@ -90,6 +90,19 @@ def test_attention_is_blind_to_padding(module):
     assert np.abs(encoder(vectors, mask) - encoder(vectors, mask, training=True)).max() > 0.01
 
 
+def test_the_most_frequent_candidate_is_no_padding(tmp_path):
+    """Its index is 0; what pads a history is -1, which no embedding is looked up for."""
+    config = json.loads(json.dumps(_CONFIG))
+    config["query"]["features"][1]["history"]["pooling"] = "mean"
+    module = generated_modules.trainer(parse_feature_config(json.dumps(config)), {}, tmp_path)
+    embedding = tf.keras.layers.Embedding(3, 2)
+    rows = tf.constant([[0, -1], [0, 2], [-1, -1], [2, 2]])
+    found = module.mean_embedding(embedding, rows).numpy()
+    table = embedding.embeddings.numpy()
+    expected = [table[0], (table[0] + table[2]) / 2, [0, 0], table[2]]
+    np.testing.assert_allclose(found, expected, rtol=1e-6)
+
+
 def test_a_share_of_ids_becomes_unknown_in_training_only(module):
     embedding = tf.keras.layers.Embedding(10, 2)
     ids = tf.constant(np.tile(np.arange(10), 2000), tf.int32)

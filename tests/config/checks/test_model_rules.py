@@ -9,6 +9,22 @@ from tfx_retrieval.config.checks import model_rules
 DENSE = {"dense": {"units": 8}}
 CASES = [
     (
+        "one_rule_for_the_learning_rate",
+        {"reduce_on_plateau": {}, "learning_rate_schedule": {"cosine": {}}},
+        "$.reduce_on_plateau",
+        "reduce_on_plateau beside learning_rate_schedule",
+        "one of the two",
+        "",
+    ),
+    (
+        "smallest_learning_rate",
+        {"reduce_on_plateau": {"min_learning_rate": 0.1}, "learning_rate": 0.1},
+        "$.reduce_on_plateau.min_learning_rate",
+        "0.1",
+        "less than the learning rate, which is 0.1",
+        "",
+    ),
+    (
         "towers_end_in_the_output_width",
         {
             "output_projection": False,

@@ -87,6 +87,32 @@ def check_schedule_does_something(config: ModelConfig) -> Iterator[Finding]:
 
 
 @model_config_check
+def check_one_rule_for_the_learning_rate(config: ModelConfig) -> Iterator[Finding]:
+    """A schedule sets the learning rate at each step, so nothing else can lower it."""
+    if config.HasField("reduce_on_plateau") and config.HasField("learning_rate_schedule"):
+        yield Finding(
+            ("reduce_on_plateau",),
+            "reduce_on_plateau beside learning_rate_schedule",
+            "one of the two",
+            relies_on=(("learning_rate_schedule",),),
+        )
+
+
+@model_config_check
+def check_smallest_learning_rate(config: ModelConfig) -> Iterator[Finding]:
+    """The learning rate has room to fall."""
+    smallest = config.reduce_on_plateau.min_learning_rate
+    first = min([config.learning_rate, *config.search_space.learning_rate])
+    if smallest >= first:
+        yield Finding(
+            ("reduce_on_plateau", "min_learning_rate"),
+            f"{smallest:g}",
+            f"less than the learning rate, which is {first:g}",
+            relies_on=(("learning_rate",), ("search_space", "learning_rate")),
+        )
+
+
+@model_config_check
 def check_nesterov_has_momentum(config: ModelConfig) -> Iterator[Finding]:
     """Nesterov momentum needs momentum."""
     for name in ("optimizer", "embedding_optimizer"):

@@ -580,6 +580,8 @@ def train_model(fn_args, options, tf_transform_output, strategy, data):
     batch_size, learning_rate = options["batch_size"], options["learning_rate"]
     train = input_fn(data.train, data.train_rows, batch_size, shuffle=True)
     training_steps = fn_args.train_steps or options["epochs"] * len(train)
+    if not data.evaluation_rows:
+        raise ValueError(f"no rows to measure the loss on in {fn_args.eval_files}")
     evaluation = input_fn(
         data.evaluation, data.evaluation_rows, batch_size, shuffle=False
     )

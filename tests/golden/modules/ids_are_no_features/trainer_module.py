@@ -211,6 +211,19 @@ class TwoTowerModel(tfrs.Model):
             self.optimizer.apply_gradients(zip(other_gradients, others, strict=True))
         return {metric.name: metric.result() for metric in self.metrics}
 
+    @tf.autograph.experimental.do_not_convert
+    def test_step(self, features):
+        """Measures the loss of a batch.
+
+        Args:
+            features: Transformed features by name.
+
+        Returns:
+            Loss and metrics by name, as means over the batches so far.
+        """
+        self.compute_loss(features)
+        return {metric.name: metric.result() for metric in self.metrics}
+
 
 def parse(records, feature_spec):
     """Parses serialised rows; indices become int32 to take half the memory.
@@ -526,6 +539,11 @@ def train_model(fn_args, options, tf_transform_output, strategy, data):
     tf.keras.backend.reset_uids()
     batch_size, learning_rate = options["batch_size"], options["learning_rate"]
     train = input_fn(data.train, data.train_rows, batch_size, shuffle=True)
+    if not data.evaluation_rows:
+        raise ValueError(f"no rows to measure the loss on in {fn_args.eval_files}")
+    evaluation = input_fn(
+        data.evaluation, data.evaluation_rows, batch_size, shuffle=False
+    )
 
     with strategy.scope():
         model = TwoTowerModel(tf_transform_output)
@@ -548,11 +566,30 @@ def train_model(fn_args, options, tf_transform_output, strategy, data):
     if fn_args.model_run_dir:
         board = tf.keras.callbacks.TensorBoard(fn_args.model_run_dir, profile_batch=0)
         callbacks.append(board)
+    callbacks.append(
+        tf.keras.callbacks.ReduceLROnPlateau(
+            "val_loss",
+            mode="min",
+            factor=0.5,
+            patience=1,
+            min_delta=0.0,
+            min_lr=0.001,
+        )
+    )
+    ratio = float(model.embedding_optimizer.learning_rate / learning_rate)
+
+    def follow(epoch, logs):
+        rate = ratio * float(model.optimizer.learning_rate)
+        model.embedding_optimizer.learning_rate.assign(rate)
+
+    callbacks.append(tf.keras.callbacks.LambdaCallback(on_epoch_end=follow))
     steps = fn_args.train_steps
     history = model.fit(
         train.repeat() if steps else train,
         epochs=1 if steps else options["epochs"],
         steps_per_epoch=steps,
+        validation_data=evaluation,
+        validation_steps=fn_args.eval_steps,
         callbacks=callbacks,
         verbose=2,
     )

@@ -568,6 +568,8 @@ def train_model(fn_args, options, tf_transform_output, strategy, data):
     tf.keras.backend.reset_uids()
     batch_size, learning_rate = options["batch_size"], options["learning_rate"]
     train = input_fn(data.train, data.train_rows, batch_size, shuffle=True)
+    if not data.evaluation_rows:
+        raise ValueError(f"no rows to measure the loss on in {fn_args.eval_files}")
     evaluation = input_fn(
         data.evaluation, data.evaluation_rows, batch_size, shuffle=False
     )
