@@ -277,26 +277,30 @@ class _TrainerWriter:
         return [assign(f"self.{name}", metric, 8) for name, metric in metrics.items()]
 
     def _label_loss(self) -> list[str]:
+        lines = [
+            "        # A row without a label neither teaches nor counts.",
+            "        known = tf.cast(tf.math.is_finite(labels), tf.float32)",
+            "        labels = tf.math.multiply_no_nan(labels, known)",
+        ]
         if self._binary:
-            lines = [
+            lines += [
                 "        for metric in (self.auc, self.pr_auc, self.accuracy):",
-                "            metric.update_state(labels, predictions)",
+                "            metric.update_state(labels, predictions, known)",
             ]
         else:
-            lines = ["        self.rmse.update_state(labels, predictions)"]
+            lines.append("        self.rmse.update_state(labels, predictions, known)")
         predicted = "tf.sigmoid(predictions)" if self._binary else "predictions"
         lines += [
             "        # A model that is right on average predicts the labels' mean.",
-            f"        self.prediction_mean.update_state({predicted})",
-            "        self.label_mean.update_state(labels)",
+            f"        self.prediction_mean.update_state({predicted}, known)",
+            "        self.label_mean.update_state(labels, known)",
         ]
+        losses: Expression = call("tf.math.squared_difference", "predictions", "labels")
         if self._binary:
-            losses = "tf.nn.sigmoid_cross_entropy_with_logits(labels, predictions)"
+            losses = call("tf.nn.sigmoid_cross_entropy_with_logits", "labels", "predictions")
         elif self._model.ranking_loss.kind == _RankingLoss.huber:
-            losses = "tf.keras.losses.huber(labels[:, None], predictions[:, None])"
-        else:
-            losses = "tf.math.squared_difference(predictions, labels)"
-        return [*lines, f"        return {losses}"]
+            losses = call("tf.keras.losses.huber", "labels[:, None]", "predictions[:, None]")
+        return [*lines, assign("losses", losses, 8), "        return known * losses"]
 
     def _head_init(self) -> list[str]:
         if not self._predicts_label:

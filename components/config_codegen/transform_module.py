@@ -347,16 +347,14 @@ class _TransformWriter:
     def _interaction_block(self) -> list[str]:
         interaction = self._config.interaction
         lines = []
-        if interaction.label or interaction.weight:
-            lines.append("    # What a row is worth and what it says.")
-            self.helpers.add("_floats")
-        for column, name, default in (
-            (interaction.label, naming.label, "0.0"),
-            (interaction.weight, naming.weight, "1.0"),
-        ):
-            if column:
-                value = call("_floats", raw(column), default)
-                lines.append(_output(name(column), value))
+        if interaction.label:
+            lines.append("    # What a row says; NaN where it says nothing.")
+            value = self._helper("_floats", raw(interaction.label))
+            lines.append(_output(naming.label(interaction.label), value))
+        if interaction.weight:
+            lines.append("    # What a row is worth.")
+            value = self._helper("_floats", raw(interaction.weight), "1.0")
+            lines.append(_output(naming.weight(interaction.weight), value))
         return lines
 
     def _has_history_of(self, column: str) -> bool:

@@ -288,6 +288,27 @@ def test_label_metrics(make):
     assert metrics["prediction_mean"] == pytest.approx(np.mean(1 / (1 + np.exp(-_DOTS))), rel=1e-5)
 
 
+@pytest.mark.parametrize("kind", ["mse", "huber", "binary_crossentropy"])
+def test_rows_without_a_label_neither_teach_nor_count(make, kind):
+    labels = np.array([1.0, np.nan, 1, 0, np.nan, 0], np.float32)
+    known = np.isfinite(labels)
+    models = [make(model_type="ranking", ranking_loss={"kind": kind}) for _ in range(2)]
+    batch = {**_batch(), "worth_weight": tf.ones(6), "liked_label": tf.constant(labels)}
+    with tf.GradientTape() as tape:
+        loss = models[0].compute_loss(batch)
+    gradient = tape.gradient(loss, models[0].label_bias)
+    embed = models[1].embed_queries, models[1].embed_candidates
+    models[1].embed_queries = lambda *_: embed[0]({})[known]
+    models[1].embed_candidates = lambda features, _: embed[1](features)[known]
+    with tf.GradientTape() as tape:
+        expected = models[1].compute_loss({name: x[known] for name, x in batch.items()})
+    np.testing.assert_allclose(loss, expected, rtol=1e-5)
+    np.testing.assert_allclose(gradient, tape.gradient(expected, models[1].label_bias), rtol=1e-5)
+    found, wanted = ({m.name: m.result().numpy() for m in model.metrics} for model in models)
+    assert found.pop("loss") == pytest.approx(wanted.pop("loss") * known.mean(), rel=1e-5)
+    assert found == pytest.approx(wanted, rel=1e-5)
+
+
 def test_multitask_adds_both_losses(make):
     model = make(
         model_type="multitask",

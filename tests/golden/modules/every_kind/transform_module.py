@@ -214,8 +214,9 @@ def preprocessing_fn(inputs):
         1000,
     )
 
-    # What a row is worth and what it says.
-    outputs["stars_label"] = _floats(inputs["stars"], 0.0)
+    # What a row says; NaN where it says nothing.
+    outputs["stars_label"] = _floats(inputs["stars"])
+    # What a row is worth.
     outputs["worth_weight"] = _floats(inputs["worth"], 1.0)
 
     return outputs

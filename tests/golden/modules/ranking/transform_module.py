@@ -43,8 +43,9 @@ def preprocessing_fn(inputs):
     # How often each candidate is met: the trainer's logQ correction reads it.
     tft.vocabulary(item, store_frequency=True, vocab_filename="item_counts")
 
-    # What a row is worth and what it says.
-    outputs["clicked_label"] = _floats(inputs["clicked"], 0.0)
+    # What a row says; NaN where it says nothing.
+    outputs["clicked_label"] = _floats(inputs["clicked"])
+    # What a row is worth.
     outputs["worth_weight"] = _floats(inputs["worth"], 1.0)
 
     return outputs

@@ -43,8 +43,8 @@ def preprocessing_fn(inputs):
     # How often each candidate is met: the trainer's logQ correction reads it.
     tft.vocabulary(item, store_frequency=True, vocab_filename="item_counts")
 
-    # What a row is worth and what it says.
-    outputs["rating_label"] = _floats(inputs["rating"], 0.0)
+    # What a row says; NaN where it says nothing.
+    outputs["rating_label"] = _floats(inputs["rating"])
 
     return outputs
 

@@ -163,7 +163,7 @@ class TwoTowerModel(tfrs.Model):
         return predictions
 
     def label_losses(self, queries, candidates, features, training):
-        """Returns the loss of each row's label, float32 `[batch]`.
+        """Returns the loss of each row's label, float32 `[batch]`, 0 without a label.
 
         Args:
             queries: Query embeddings, `[batch, 32]`.
@@ -173,11 +173,15 @@ class TwoTowerModel(tfrs.Model):
         """
         labels = features[LABEL]
         predictions = self.predict_label(queries, candidates, features, training)
-        self.rmse.update_state(labels, predictions)
+        # A row without a label neither teaches nor counts.
+        known = tf.cast(tf.math.is_finite(labels), tf.float32)
+        labels = tf.math.multiply_no_nan(labels, known)
+        self.rmse.update_state(labels, predictions, known)
         # A model that is right on average predicts the labels' mean.
-        self.prediction_mean.update_state(predictions)
-        self.label_mean.update_state(labels)
-        return tf.math.squared_difference(predictions, labels)
+        self.prediction_mean.update_state(predictions, known)
+        self.label_mean.update_state(labels, known)
+        losses = tf.math.squared_difference(predictions, labels)
+        return known * losses
 
     # AutoGraph would translate all of Keras first, which takes longer than an epoch.
     @tf.autograph.experimental.do_not_convert
