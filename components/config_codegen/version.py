@@ -14,12 +14,13 @@ def generator_version() -> str:
     """Returns the package's version and a digest of the generators' own source.
 
     Generated modules are cached by their configs and this version. The digest changes with any
-    generator or template, so no change of theirs can be served from an old cache.
+    generator, template or default width, so no change of theirs can be served from an old cache.
     """
     package = resources.files("tfx_retrieval.components.config_codegen")
+    files = [*package.iterdir(), *(package / "templates").iterdir()]
+    files.append(resources.files("tfx_retrieval.config") / "widths.py")
     digest = hashlib.sha256()
-    for folder in (package, package / "templates"):
-        for file in sorted(folder.iterdir(), key=lambda entry: entry.name):
-            if file.name.endswith((".py", ".jinja")):
-                digest.update(file.name.encode() + b"\0" + file.read_bytes() + b"\0")
+    for file in sorted(files, key=lambda entry: entry.name):
+        if file.name.endswith((".py", ".jinja")):
+            digest.update(file.name.encode() + b"\0" + file.read_bytes() + b"\0")
     return f"{tfx_retrieval.__version__}+{digest.hexdigest()[:12]}"
