@@ -98,6 +98,10 @@ for _command in (
 
 def main() -> NoReturn:
     """Runs the command line of this process."""
+    if sys.argv[1:2] in (["init"], ["validate"]) and not any("://" in text for text in sys.argv):
+        # pyarrow imports pandas as soon as it is handed a Python value, which takes as long as all
+        # the rest of these commands; it does without it as well. Reading from clouds takes TFX.
+        sys.modules.setdefault("pandas", None)  # type: ignore[arg-type]
     for stream in (sys.stdout, sys.stderr):
         # A name in an alphabet that the terminal lacks must not end the command.
         if isinstance(stream, io.TextIOWrapper):
