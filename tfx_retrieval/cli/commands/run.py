@@ -39,7 +39,11 @@ _LOG = "run.log"
 def _job_options(output_default: str | None) -> Callable[[Any], Any]:
     """Returns a decorator that adds the options of a job on a table."""
     options = [
-        click.option("--data", required=True, help="CSV or Parquet table of interactions."),
+        click.option(
+            "--data",
+            required=True,
+            help="CSV or Parquet table of interactions, or bq://PROJECT.DATASET.TABLE.",
+        ),
         click.option("--features", type=_PATH, required=True, help="FeatureConfig (JSON)."),
         click.option("--model", type=_PATH, required=True, help="ModelConfig (JSON)."),
         click.option(
