@@ -20,6 +20,7 @@ _GOLDEN = pathlib.Path(__file__).parents[2] / "golden" / "modules"
 _DEMO = pathlib.Path(demo.__file__).parent
 _CASES = {path.parent.name: path.parent for path in sorted(_GOLDEN.glob("*/features.json"))}
 _CASES["online_retail"] = _DEMO
+_TEMPLATES = sorted(pathlib.Path(templates.__file__).parent.glob("*.jinja"))
 _FILES = ("transform_module.py", "trainer_module.py")
 
 
@@ -75,11 +76,11 @@ def test_golden_modules_are_clean(command):
     assert found.returncode == 0, found.stdout[-3000:] + found.stderr[-3000:]
 
 
-@pytest.mark.parametrize("template", ["transform.py.jinja", "trainer.py.jinja"])
+@pytest.mark.parametrize("template", [path.name for path in _TEMPLATES])
 def test_every_line_of_a_template_is_in_some_golden_module(template):
     """No branch of a template is left without a golden module."""
     lines = {line for source in _golden_sources().values() for line in source.splitlines()}
-    text = (pathlib.Path(templates.__file__).parent / template).read_text()
+    text = (_TEMPLATES[0].parent / template).read_text()
     fixed = [line for line in text.splitlines() if not re.search(r"\{[{%]", line)]
     assert [line for line in fixed if line not in lines] == []
 
