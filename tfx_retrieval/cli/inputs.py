@@ -41,7 +41,8 @@ class Problems:
             InputError: If there is any problem.
         """
         if self._found:
-            raise InputError(self._found)
+            # Two steps may tell of the same thing.
+            raise InputError(dict.fromkeys(self._found))
 
 
 def read_pair(features: pathlib.Path, model: pathlib.Path) -> tuple[FeatureConfig, ModelConfig]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from tfx_retrieval.config.features import history_columns
 from tfx_retrieval.config.findings import Finding, quote
+from tfx_retrieval.config.pair_checks import check_input_names
 from tfx_retrieval.errors import InputError
 from tfx_retrieval.proto.feature_config_pb2 import FeatureConfig
 
@@ -11,7 +12,8 @@ from tfx_retrieval.proto.feature_config_pb2 import FeatureConfig
 def check_run(feature_config: FeatureConfig, source: str = "FeatureConfig") -> None:
     """Checks that InteractionExampleGen can make what the config asks for.
 
-    The generated modules alone also work on data that bring a history as a column.
+    The Transform module alone also works on data that bring a history as a column, and on columns
+    with any name.
 
     Args:
         feature_config: A resolved FeatureConfig.
@@ -19,8 +21,9 @@ def check_run(feature_config: FeatureConfig, source: str = "FeatureConfig") -> N
 
     Raises:
         InputError: It has a history, which is made from the order of the interactions, and no
-            timestamp.
+            timestamp, or columns that no trained model could be served with.
     """
+    problems = list(check_input_names(feature_config, source))
     histories = history_columns(feature_config)
     if histories and not feature_config.interaction.timestamp:
         finding = Finding(
@@ -29,4 +32,6 @@ def check_run(feature_config: FeatureConfig, source: str = "FeatureConfig") -> N
             f"the column with the time of an interaction, for the history {quote(histories[0])}",
             "Name the column, or leave the history out.",
         )
-        raise InputError(finding.problem(source))
+        problems.append(finding.problem(source))
+    if problems:
+        raise InputError(problems)
