@@ -172,6 +172,19 @@ def train(module, transformed, directory, **changes):
     return Trained(module, models[0], saved, directory)
 
 
+def fit(module, transformed, directory, **changes):
+    """Trains as `run_fn` does and exports nothing, which takes longer than training here.
+
+    Returns:
+        The model, and its losses and metrics by name.
+    """
+    arguments = generated_modules.fn_args(transformed, directory, **changes)
+    options = module.training_options(arguments)
+    data = module.read_data(arguments, transformed.output)
+    strategy = module.distribution_strategy()
+    return module.train_model(arguments, options, transformed.output, strategy, data)
+
+
 def transform_shop(directory, rows=None, fixed=None):
     """Transforms rows of the shop; the split `probes` holds PROBES."""
     # A schema of dense columns allows no gaps.

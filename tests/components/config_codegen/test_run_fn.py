@@ -88,8 +88,8 @@ def first(module, transformed, tmp_path_factory):
     return shop.train(module, transformed, tmp_path_factory.mktemp("run"))
 
 
-def _weights(run):
-    return {name: weight.numpy() for name, weight in run.module.trained_weights(run.model).items()}
+def _weights(module, model):
+    return {name: weight.numpy() for name, weight in module.trained_weights(model).items()}
 
 
 def test_epochs_of_the_config(first):
@@ -120,7 +120,7 @@ def _extended(tmp_path):
 
 def _train_without_learning(module, transformed, tmp_path, first):
     """Starts from `first` and takes one step that changes nothing but moving averages."""
-    return shop.train(
+    model, _ = shop.fit(
         module,
         transformed,
         tmp_path,
@@ -128,14 +128,15 @@ def _train_without_learning(module, transformed, tmp_path, first):
         train_steps=1,
         custom_config={"learning_rate": 1e-30},
     )
+    return model
 
 
 def test_warm_start_keeps_the_rows_of_known_terms(module, transformed, first, tmp_path, capsys):
     extended = _extended(tmp_path)
     second = _train_without_learning(module, extended, tmp_path, first)
     assert "starts fresh" not in capsys.readouterr().out
-    assert second.model.optimizer.iterations.numpy() == 1
-    before, after = _weights(first), _weights(second)
+    assert second.optimizer.iterations.numpy() == 1
+    before, after = _weights(module, first.model), _weights(module, second)
     assert before.keys() == after.keys()
     # Its ids would mean something else in another vocabulary.
     assert not any("queue" in name for name in before)
@@ -188,10 +189,10 @@ def test_learning_rates_fall_when_the_loss_does_not(transformed, tmp_path):
         "epochs": 4,
     }
     module = generated_modules.trainer(features, {**_MODEL, **options}, tmp_path)
-    run = shop.train(module, transformed, tmp_path)
-    np.testing.assert_allclose(run.history["lr"], [0.05, 0.05, 0.025, 0.02], rtol=1e-5)
-    assert float(run.model.optimizer.learning_rate) == pytest.approx(0.02)
-    assert float(run.model.embedding_optimizer.learning_rate) == pytest.approx(0.004)
+    model, history = shop.fit(module, transformed, tmp_path)
+    np.testing.assert_allclose(history["lr"], [0.05, 0.05, 0.025, 0.02], rtol=1e-5)
+    assert float(model.optimizer.learning_rate) == pytest.approx(0.02)
+    assert float(model.embedding_optimizer.learning_rate) == pytest.approx(0.004)
 
 
 def test_an_empty_eval_split_is_named(transformed, module, tmp_path):
