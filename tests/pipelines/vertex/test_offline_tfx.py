@@ -10,6 +10,9 @@ from tfx.dsl.experimental.conditionals import conditional
 from tfx.orchestration import pipeline
 from tfx.types import standard_artifacts
 
+import tfx_retrieval
+from tfx_retrieval.components.interaction_example_gen.component import single_input
+from tfx_retrieval.components.interaction_example_gen.table_spec import ColumnSpec, TableSpec
 from tfx_retrieval.pipelines.vertex import offline
 from tfx_retrieval.pipelines.vertex.compile import compile_pipeline
 from tfx_retrieval.pipelines.vertex.parameters import runtime_parameters
@@ -86,3 +89,51 @@ def test_a_class_that_is_not_in_the_image_names_the_task(
     assert caught.value.task == "Judge"
     assert "task Judge failed: its command ended with code 1" in str(caught.value)
     assert broken.rpartition(".")[2] in str(caught.value)
+
+
+TABLE = TableSpec(
+    columns=(ColumnSpec("user", "categorical"), ColumnSpec("item", "categorical")),
+    example_columns=("user", "item"),
+    query_id="user",
+    candidate_id="item",
+    candidate_columns=("item",),
+)
+
+
+@pytest.mark.slow
+def test_each_run_reads_the_newest_span(tmp_path, image):
+    """What a schedule does: the same job again, after another day's folder has come."""
+
+    def make():
+        example_gen = tfx_retrieval.InteractionExampleGen(
+            input_base="gs://some-bucket",
+            input_config=single_input("day-{SPAN}/v{VERSION}/*.csv"),
+            table_spec=TABLE,
+        )
+        return pipeline.Pipeline("spans", "gs://some-bucket/root", components=[example_gen])
+
+    path = compile_pipeline(make, str(tmp_path / "job.json"), image).path
+    storage = tmp_path / "cloud"
+
+    def add(folder, rows):
+        table = storage / "some-bucket" / folder / "rows.csv"
+        table.parent.mkdir(parents=True)
+        lines = [f"u{row % 9},i{row % 7}" for row in range(rows)]
+        table.write_text("\n".join(["user,item", *lines]))
+
+    def run():
+        result = offline.run_offline(
+            path, str(tmp_path / "root"), enable_caching=True, cloud_storage=str(storage)
+        )
+        metadata = result.artifacts["InteractionExampleGen", "examples"].metadata
+        state = result.tasks["InteractionExampleGen"].state
+        # As TFX's driver names them.
+        keys = ("custom:span", "custom:version", "rows_read")
+        return state, *(metadata[key] for key in keys)
+
+    add("day-1/v1", 50)
+    assert run() == ("succeeded", 1, 1, 50)
+    assert run() == ("cached", 1, 1, 50)
+    add("day-2/v1", 60)
+    add("day-2/v2", 70)
+    assert run() == ("succeeded", 2, 2, 70)
