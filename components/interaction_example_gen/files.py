@@ -89,7 +89,10 @@ def open_file(path: str) -> Any:
     if is_remote(path):
         from tfx.dsl.io import fileio
 
-        return pa.PythonFile(io.BufferedReader(_RemoteFile(fileio.open(path, "rb")), _BUFFER_BYTES))
+        file = fileio.open(path, "rb")
+        if not isinstance(file, io.IOBase):
+            file = io.BufferedReader(_RemoteFile(file), _BUFFER_BYTES)
+        return pa.PythonFile(file, mode="r")
     return pa.OSFile(path, "rb")
 
 
