@@ -85,6 +85,9 @@ def made_up_features(config: FeatureConfig, rows: int, seed: int) -> dict[str, t
             made[name] = tf.constant(values, tf.int32)
         else:
             made[name] = tf.constant(source.random([rows, *shape]), tf.float32)
+    # Rows of one candidate alone have no negatives, so that no weight would change.
+    ids = made[config.candidate.id]
+    made[config.candidate.id] = tf.concat([[0, 1], ids[2:]], axis=0)
     return made
 
 
