@@ -66,5 +66,8 @@ def synthetic(rows: int, seed: int = 0) -> pa.Table:
 
 
 def write_csv(table: pa.Table, path: pathlib.Path) -> None:
-    """Writes `table` as CSV with a header."""
-    pyarrow.csv.write_csv(table, path)
+    """Writes `table` as CSV with a header, unquoted: CsvExampleGen splits it at commas."""
+    options = pyarrow.csv.WriteOptions(include_header=False)
+    with path.open("wb") as file:
+        file.write((",".join(table.column_names) + "\n").encode())
+        pyarrow.csv.write_csv(table, file, options)
