@@ -4,6 +4,7 @@ import json
 import os
 import pathlib
 import random
+import re
 import subprocess
 import sys
 import urllib.request
@@ -66,6 +67,7 @@ def run(folder: pathlib.Path, arguments: list[object]) -> pathlib.Path:
     assert max(map(len, done.stdout.splitlines())) <= 80
     assert "TwoTowerTrainer\n" in done.stderr
     assert "read 1,500 rows" in done.stderr
+    assert re.search(r"\(\d+ min \d+ s, at most [1-9]\.\d GiB of memory\)", done.stderr)
     for noise in ("WARNING", "Warning", "cuda", "Traceback", "absl", "oneDNN"):
         assert noise not in done.stderr
     return folder / "run"

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import math
 import pathlib
+import resource
+import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
@@ -169,6 +171,7 @@ def _run(
     sample_rows: int | None = None,
     warm_start: bool = False,
 ) -> None:
+    start = time.monotonic()
     feature_config, model_config = inputs.read_pair(features, model)
     inputs.check_split(feature_config, split, str(features))
     run_lock.check(output)
@@ -196,7 +199,14 @@ def _run(
             on_progress=shown.on_progress,
         )
     reports.print_metrics(run_directory.RunDirectory(output).metrics())
-    click.echo(f"\nrun folder: {output}", err=True)
+    click.echo(f"\nrun folder: {output} ({_cost(start)})", err=True)
+
+
+def _cost(start: float) -> str:
+    """Returns the time since `start` and the memory that this process took, for people."""
+    seconds = round(time.monotonic() - start)
+    peak_gib = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
+    return f"{seconds // 60} min {seconds % 60} s, at most {peak_gib:.1f} GiB of memory"
 
 
 def _recommend(output: pathlib.Path, customer: Customer) -> None:
