@@ -112,12 +112,6 @@ class Requests:
     candidate: IntArray
     group: IntArray
 
-    def batch(self, entries: slice, first_ranking: int) -> Requests:
-        """Returns the entries with their rankings renumbered from `first_ranking` on."""
-        return Requests(
-            self.ranking[entries] - first_ranking, self.candidate[entries], self.group[entries]
-        )
-
 
 @dataclasses.dataclass(frozen=True)
 class Ranks:
