@@ -197,7 +197,8 @@ class TwoTowerModel(tfrs.Model):
         negative_embeddings = self.embed_candidates(negatives, training)
         candidates = tf.concat([candidates, negative_embeddings], axis=0)
         ids = tf.concat([ids, tf.cast(negatives[CANDIDATE_ID], ids.dtype)], axis=0)
-        scores = tf.matmul(queries, candidates, transpose_b=True) / TEMPERATURE
+        # Transposed in advance, so is the gradient: cheaper than that of the scores.
+        scores = tf.matmul(queries, tf.transpose(candidates)) / TEMPERATURE
         # Negatives come from the batch, where frequent candidates are met more often,
         # and from the catalogue, where all are alike; the log of the expected share
         # makes up for it (Yang et al. 2020).
@@ -206,13 +207,13 @@ class TwoTowerModel(tfrs.Model):
         shares = tf.gather(self.candidate_probabilities, ids)
         log_shares = tf.math.log(met * shares + drawn_share)
         own_scores -= log_shares[: tf.size(batch_ids)]
-        own = tf.range(tf.size(batch_ids))[:, None] == tf.range(tf.size(ids))[None, :]
-        # Another copy of a row's own candidate is no negative.
-        left_out = (batch_ids[:, None] == ids[None, :]) & ~own
+        # Another copy of a row's own candidate (on the diagonal) is no negative.
+        left_out = batch_ids[:, None] == ids[None, :]
+        left_out = tf.linalg.set_diag(left_out, tf.zeros_like(own_scores, tf.bool))
         scores += tf.where(left_out, LEFT_OUT, -log_shares)
         # Softmax cross-entropy, written out: with TensorFlow's fused operation, a step
         # takes half as long again on a CPU.
-        return tf.reduce_logsumexp(scores, axis=1) - own_scores
+        return log_sum_exp(scores) - own_scores
 
     # AutoGraph would translate all of Keras first, which takes longer than an epoch.
     @tf.autograph.experimental.do_not_convert
@@ -244,6 +245,25 @@ class TwoTowerModel(tfrs.Model):
         """
         self.compute_loss(features)
         return {metric.name: metric.result() for metric in self.metrics}
+
+
+@tf.custom_gradient
+def log_sum_exp(scores):
+    """Returns the logarithm of each row's sum of exponentials, `[rows]`.
+
+    As `tf.reduce_logsumexp`, whose gradient reads and writes the scores once more.
+
+    Args:
+        scores: `[rows, columns]`.
+    """
+    highest = tf.reduce_max(scores, axis=1, keepdims=True)
+    terms = tf.exp(scores - highest)
+    sums = tf.reduce_sum(terms, axis=1, keepdims=True)
+
+    def gradient(upstream):
+        return terms * (upstream[:, None] / sums)
+
+    return tf.squeeze(tf.math.log(sums) + highest, axis=1), gradient
 
 
 def candidate_probabilities(tf_transform_output):
@@ -299,6 +319,8 @@ class Data(typing.NamedTuple):
     catalogue: dict
 
 
+# AutoGraph would translate each function that a dataset maps, here and below.
+@tf.autograph.experimental.do_not_convert
 def read_data(fn_args, tf_transform_output):
     """Reads all rows once, to find the candidates.
 
@@ -355,6 +377,7 @@ def read_chunks(files, tf_transform_output):
     return chunks.cache() if size < CACHE_BYTES else chunks
 
 
+@tf.autograph.experimental.do_not_convert
 def input_fn(chunks, rows, batch_size, shuffle):
     """Returns a dataset of batches, one pass over the rows.
 
@@ -437,14 +460,19 @@ class ServingModel(tf.Module):
             catalogue: Features and raw ids of every candidate.
         """
         super().__init__()
-        self.model = model
+        # Keras would trace each layer anew to save it; methods are not saved, and what
+        # they read is.
+        transform = tf_transform_output.transform_features_layer()
+        index = exact_index(model, catalogue, TOP_K)
+        self.transform, self.tables = transform.__call__, lookup_tables(transform)
+        self.index, self.candidates = index.__call__, index.weights
+        self.embed_queries = model.embed_queries
+        self.embed_candidates = model.embed_candidates
         self.weights = list(trained_weights(model).values())
-        self.transform = tf_transform_output.transform_features_layer()
         self.raw_spec = {
             name: serving_feature(spec)
             for name, spec in tf_transform_output.raw_feature_spec().items()
         }
-        self.index = exact_index(model, catalogue, TOP_K)
 
     def recommend(self, columns):
         """Returns ids and scores of the best candidates, each `[batch, k]`."""
@@ -453,11 +481,11 @@ class ServingModel(tf.Module):
 
     def query_embedding(self, columns):
         """Returns the embeddings of raw query columns, `[batch, 33]`."""
-        return {"embedding": self.model.embed_queries(self.transform(columns))}
+        return {"embedding": self.embed_queries(self.transform(columns))}
 
     def candidate_embedding(self, columns):
         """Returns the embeddings of raw candidate columns, `[batch, 33]`."""
-        return {"embedding": self.model.embed_candidates(self.transform(columns))}
+        return {"embedding": self.embed_candidates(self.transform(columns))}
 
     def signatures(self):
         """Returns the signatures of the SavedModel.
@@ -512,6 +540,17 @@ class ServingModel(tf.Module):
             return function(tf.io.parse_example(examples, spec))
 
         return serve.get_concrete_function()
+
+
+def lookup_tables(layer):
+    """Returns the vocabulary tables of a layer.
+
+    Args:
+        layer: Layer that applies a transform graph.
+    """
+    kind = tf.saved_model.experimental.TrackableResource
+    parts = tf.train.TrackableView(layer).descendants()
+    return [part for part in parts if isinstance(part, kind)]
 
 
 def serving_feature(spec):
@@ -601,6 +640,8 @@ def train_model(fn_args, options, tf_transform_output, strategy, data):
             rows = {name: values[:2] for name, values in chunk.items()}
             model.embed_queries(rows)
             model.embed_candidates(rows)
+        # Variables made by the first step would have it traced twice.
+        model.optimizer.build(model.trainable_variables)
     # The towers keep their arithmetic; the index is made with full precision.
     tf.keras.mixed_precision.set_global_policy("float32")
     if fn_args.base_model:

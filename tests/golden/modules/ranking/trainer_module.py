@@ -208,6 +208,12 @@ class TwoTowerModel(tfrs.Model):
         losses = tf.nn.sigmoid_cross_entropy_with_logits(labels, predictions)
         return known * losses
 
+    def tables_and_others(self):
+        """Returns the embedding tables and all other trainable variables."""
+        weights = self.trainable_variables
+        tables = [w for w in weights if w.name.endswith("/embeddings:0")]
+        return tables, [w for w in weights if not w.name.endswith("/embeddings:0")]
+
     # AutoGraph would translate all of Keras first, which takes longer than an epoch.
     @tf.autograph.experimental.do_not_convert
     def train_step(self, features):
@@ -221,9 +227,7 @@ class TwoTowerModel(tfrs.Model):
         """
         with tf.GradientTape() as tape:
             loss = self.compute_loss(features, training=True)
-        weights = self.trainable_variables
-        tables = [w for w in weights if w.name.endswith("/embeddings:0")]
-        others = [w for w in weights if not w.name.endswith("/embeddings:0")]
+        tables, others = self.tables_and_others()
         gradients, other_gradients = tape.gradient(loss, (tables, others))
         self.embedding_optimizer.apply_gradients(zip(gradients, tables, strict=True))
         if others:
@@ -279,6 +283,8 @@ class Data(typing.NamedTuple):
     catalogue: dict
 
 
+# AutoGraph would translate each function that a dataset maps, here and below.
+@tf.autograph.experimental.do_not_convert
 def read_data(fn_args, tf_transform_output):
     """Reads all rows once, to find the candidates.
 
@@ -335,6 +341,7 @@ def read_chunks(files, tf_transform_output):
     return chunks.cache() if size < CACHE_BYTES else chunks
 
 
+@tf.autograph.experimental.do_not_convert
 def input_fn(chunks, rows, batch_size, shuffle):
     """Returns a dataset of batches, one pass over the rows.
 
@@ -417,14 +424,20 @@ class ServingModel(tf.Module):
             catalogue: Features and raw ids of every candidate.
         """
         super().__init__()
-        self.model = model
+        # Keras would trace each layer anew to save it; methods are not saved, and what
+        # they read is.
+        transform = tf_transform_output.transform_features_layer()
+        index = exact_index(model, catalogue, TOP_K)
+        self.transform, self.tables = transform.__call__, lookup_tables(transform)
+        self.index, self.candidates = index.__call__, index.weights
+        self.embed_queries = model.embed_queries
+        self.embed_candidates = model.embed_candidates
+        self.label_head = model.predict_label
         self.weights = list(trained_weights(model).values())
-        self.transform = tf_transform_output.transform_features_layer()
         self.raw_spec = {
             name: serving_feature(spec)
             for name, spec in tf_transform_output.raw_feature_spec().items()
         }
-        self.index = exact_index(model, catalogue, TOP_K)
 
     def recommend(self, columns):
         """Returns ids and scores of the best candidates, each `[batch, k]`."""
@@ -433,11 +446,11 @@ class ServingModel(tf.Module):
 
     def query_embedding(self, columns):
         """Returns the embeddings of raw query columns, `[batch, 33]`."""
-        return {"embedding": self.model.embed_queries(self.transform(columns))}
+        return {"embedding": self.embed_queries(self.transform(columns))}
 
     def candidate_embedding(self, columns):
         """Returns the embeddings of raw candidate columns, `[batch, 33]`."""
-        return {"embedding": self.model.embed_candidates(self.transform(columns))}
+        return {"embedding": self.embed_candidates(self.transform(columns))}
 
     def signatures(self):
         """Returns the signatures of the SavedModel.
@@ -463,9 +476,9 @@ class ServingModel(tf.Module):
     def predict_label(self, columns):
         """Returns the predicted label of raw rows, `[batch]`."""
         features = self.transform(columns)
-        predictions = self.model.predict_label(
-            self.model.embed_queries(features),
-            self.model.embed_candidates(features),
+        predictions = self.label_head(
+            self.embed_queries(features),
+            self.embed_candidates(features),
             features,
         )
         return {"prediction": tf.sigmoid(predictions)}
@@ -505,6 +518,17 @@ class ServingModel(tf.Module):
             return function(tf.io.parse_example(examples, spec))
 
         return serve.get_concrete_function()
+
+
+def lookup_tables(layer):
+    """Returns the vocabulary tables of a layer.
+
+    Args:
+        layer: Layer that applies a transform graph.
+    """
+    kind = tf.saved_model.experimental.TrackableResource
+    parts = tf.train.TrackableView(layer).descendants()
+    return [part for part in parts if isinstance(part, kind)]
 
 
 def serving_feature(spec):
@@ -592,6 +616,10 @@ def train_model(fn_args, options, tf_transform_output, strategy, data):
             rows = {name: values[:2] for name, values in chunk.items()}
             embeddings = model.embed_queries(rows), model.embed_candidates(rows)
             model.predict_label(*embeddings, rows)
+        # Variables made by the first step would have it traced twice.
+        tables, others = model.tables_and_others()
+        model.embedding_optimizer.build(tables)
+        model.optimizer.build(others)
     if fn_args.base_model:
         warm_start(model, fn_args.base_model, tf_transform_output)
 

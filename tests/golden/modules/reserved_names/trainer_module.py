@@ -300,19 +300,20 @@ class TwoTowerModel(tfrs.Model):
         """
         ids = features[CANDIDATE_ID]
         own_scores = tf.reduce_sum(queries * candidates, axis=1)
-        scores = tf.matmul(queries, candidates, transpose_b=True)
+        # Transposed in advance, so is the gradient: cheaper than that of the scores.
+        scores = tf.matmul(queries, tf.transpose(candidates))
         # A frequent candidate is a negative more often than a rare one; the log of its
         # share makes up for it (Yi et al. 2019).
         shares = tf.gather(self.candidate_probabilities, ids)
         log_shares = tf.math.log(shares)
         own_scores -= log_shares
-        own = tf.eye(tf.size(ids), dtype=tf.bool)
-        # Another copy of a row's own candidate is no negative.
-        left_out = (ids[:, None] == ids[None, :]) & ~own
+        # Another copy of a row's own candidate (on the diagonal) is no negative.
+        left_out = ids[:, None] == ids[None, :]
+        left_out = tf.linalg.set_diag(left_out, tf.zeros_like(own_scores, tf.bool))
         scores += tf.where(left_out, LEFT_OUT, -log_shares)
         # Softmax cross-entropy, written out: with TensorFlow's fused operation, a step
         # takes half as long again on a CPU.
-        return tf.reduce_logsumexp(scores, axis=1) - own_scores
+        return log_sum_exp(scores) - own_scores
 
     # AutoGraph would translate all of Keras first, which takes longer than an epoch.
     @tf.autograph.experimental.do_not_convert
@@ -331,6 +332,25 @@ class TwoTowerModel(tfrs.Model):
         gradients = tape.gradient(loss, weights)
         self.optimizer.apply_gradients(zip(gradients, weights, strict=True))
         return {metric.name: metric.result() for metric in self.metrics}
+
+
+@tf.custom_gradient
+def log_sum_exp(scores):
+    """Returns the logarithm of each row's sum of exponentials, `[rows]`.
+
+    As `tf.reduce_logsumexp`, whose gradient reads and writes the scores once more.
+
+    Args:
+        scores: `[rows, columns]`.
+    """
+    highest = tf.reduce_max(scores, axis=1, keepdims=True)
+    terms = tf.exp(scores - highest)
+    sums = tf.reduce_sum(terms, axis=1, keepdims=True)
+
+    def gradient(upstream):
+        return terms * (upstream[:, None] / sums)
+
+    return tf.squeeze(tf.math.log(sums) + highest, axis=1), gradient
 
 
 def mean_embedding(embedding, indices):
@@ -409,6 +429,8 @@ class Data(typing.NamedTuple):
     catalogue: dict
 
 
+# AutoGraph would translate each function that a dataset maps, here and below.
+@tf.autograph.experimental.do_not_convert
 def read_data(fn_args, tf_transform_output):
     """Reads all rows once, to find the candidates.
 
@@ -465,6 +487,7 @@ def read_chunks(files, tf_transform_output):
     return chunks.cache() if size < CACHE_BYTES else chunks
 
 
+@tf.autograph.experimental.do_not_convert
 def input_fn(chunks, rows, batch_size, shuffle):
     """Returns a dataset of batches, one pass over the rows.
 
@@ -547,14 +570,19 @@ class ServingModel(tf.Module):
             catalogue: Features and raw ids of every candidate.
         """
         super().__init__()
-        self.model = model
+        # Keras would trace each layer anew to save it; methods are not saved, and what
+        # they read is.
+        transform = tf_transform_output.transform_features_layer()
+        index = exact_index(model, catalogue, TOP_K)
+        self.transform, self.tables = transform.__call__, lookup_tables(transform)
+        self.index, self.candidates = index.__call__, index.weights
+        self.embed_queries = model.embed_queries
+        self.embed_candidates = model.embed_candidates
         self.weights = list(trained_weights(model).values())
-        self.transform = tf_transform_output.transform_features_layer()
         self.raw_spec = {
             name: serving_feature(spec)
             for name, spec in tf_transform_output.raw_feature_spec().items()
         }
-        self.index = exact_index(model, catalogue, TOP_K)
 
     def recommend(self, columns):
         """Returns ids and scores of the best candidates, each `[batch, k]`."""
@@ -563,11 +591,11 @@ class ServingModel(tf.Module):
 
     def query_embedding(self, columns):
         """Returns the embeddings of raw query columns, `[batch, 32]`."""
-        return {"embedding": self.model.embed_queries(self.transform(columns))}
+        return {"embedding": self.embed_queries(self.transform(columns))}
 
     def candidate_embedding(self, columns):
         """Returns the embeddings of raw candidate columns, `[batch, 32]`."""
-        return {"embedding": self.model.embed_candidates(self.transform(columns))}
+        return {"embedding": self.embed_candidates(self.transform(columns))}
 
     def signatures(self):
         """Returns the signatures of the SavedModel.
@@ -622,6 +650,17 @@ class ServingModel(tf.Module):
             return function(tf.io.parse_example(examples, spec))
 
         return serve.get_concrete_function()
+
+
+def lookup_tables(layer):
+    """Returns the vocabulary tables of a layer.
+
+    Args:
+        layer: Layer that applies a transform graph.
+    """
+    kind = tf.saved_model.experimental.TrackableResource
+    parts = tf.train.TrackableView(layer).descendants()
+    return [part for part in parts if isinstance(part, kind)]
 
 
 def serving_feature(spec):
@@ -703,6 +742,8 @@ def train_model(fn_args, options, tf_transform_output, strategy, data):
             rows = {name: values[:2] for name, values in chunk.items()}
             model.embed_queries(rows)
             model.embed_candidates(rows)
+        # Variables made by the first step would have it traced twice.
+        model.optimizer.build(model.trainable_variables)
     if fn_args.base_model:
         warm_start(model, fn_args.base_model, tf_transform_output)
 
