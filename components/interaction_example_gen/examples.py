@@ -22,6 +22,34 @@ def column_encoder(table: pa.Table, names: Sequence[str]) -> ExampleEncoder:
     return encoder
 
 
+def add_histories(
+    encoder: ExampleEncoder,
+    spec: TableSpec,
+    table_keys: Keys,
+    met: history.History,
+    numbers: np.ndarray | None = None,
+) -> None:
+    """Adds the history columns to an encoder.
+
+    Args:
+        encoder: Encodes rows of a split.
+        spec: Names the columns.
+        table_keys: Keys of all rows.
+        met: Histories of the rows of the split.
+        numbers: int [n], the row number of each row that the encoder knows; unset: the rows are
+            numbered alike.
+    """
+
+    def lists(rows: np.ndarray, max_length: int) -> tuple[np.ndarray, np.ndarray]:
+        return met.lists(rows if numbers is None else numbers[rows], max_length)
+
+    codes = pa.array(table_keys.candidate)
+    ids = pa.DictionaryArray.from_arrays(codes, table_keys.candidate_ids, safe=False)
+    for column in spec.histories:
+        found = functools.partial(lists, max_length=column.max_length)
+        encoder.add_lists(column.column, ids, found)
+
+
 def split_rows(
     table: pa.Table, table_keys: Keys, split_codes: np.ndarray, spec: TableSpec
 ) -> Iterator[tuple[str, np.ndarray, ExampleEncoder]]:
@@ -34,15 +62,10 @@ def split_rows(
         spec: What the Examples hold.
     """
     encoder = column_encoder(table, spec.example_columns)
-    ids = table[spec.candidate_id].combine_chunks()
-    if not pa.types.is_dictionary(ids.type):
-        ids = ids.dictionary_encode()
     # By a hash of who met what and when, the shuffle is the same for every order of rows.
     order = np.argsort(table_keys.row_hash(spec.split.seed), kind="stable")
     for code, name in enumerate(spec.split.names):
         if spec.histories:
             met = history.make_history(table_keys, split_codes, code)
-            for column in spec.histories:
-                lists = functools.partial(met.lists, max_length=column.max_length)
-                encoder.add_lists(column.column, ids, lists)
+            add_histories(encoder, spec, table_keys, met)
         yield name, order[split_codes[order] == code], encoder
