@@ -15,7 +15,6 @@ from tfx_retrieval.components.interaction_example_gen.table_spec import TableSpe
 
 # Stands in for a missing time; no real time is as early.
 NO_TIME = np.iinfo(np.int64).min
-# Rows that are looked at together where intermediate results take many bytes a row.
 _ROWS_AT_ONCE = 1 << 20
 
 
@@ -167,14 +166,12 @@ def _canonical(ids: pa.Array) -> pa.Array:
     return text
 
 
-def query_parts(table_keys: Keys, rows_at_once: int = _ROWS_AT_ONCE) -> Iterator[np.ndarray]:
-    """Yields row numbers, ascending: all rows of some queries, of others, and so on.
+def query_parts(table_keys: Keys) -> Iterator[np.ndarray]:
+    """Yields row numbers, ascending: all rows of some queries, then of others, and so on.
 
-    Args:
-        table_keys: The rows.
-        rows_at_once: About how many row numbers to yield at a time; a query is never torn.
+    What takes many bytes a row is done part by part, since a query is never torn.
     """
-    parts = -(-len(table_keys) // rows_at_once)
+    parts = -(-len(table_keys) // _ROWS_AT_ONCE)
     if parts <= 1:
         yield np.arange(len(table_keys))
         return
