@@ -9,7 +9,10 @@ import numpy as np
 import pyarrow as pa
 
 from tfx_retrieval.components.interaction_example_gen import history
-from tfx_retrieval.components.interaction_example_gen.example_encoder import ExampleEncoder
+from tfx_retrieval.components.interaction_example_gen.example_encoder import (
+    ExampleEncoder,
+    ListValues,
+)
 from tfx_retrieval.components.interaction_example_gen.keys import Keys
 from tfx_retrieval.components.interaction_example_gen.table_spec import TableSpec
 
@@ -22,10 +25,17 @@ def column_encoder(table: pa.Table, names: Sequence[str]) -> ExampleEncoder:
     return encoder
 
 
+def candidate_values(table_keys: Keys) -> ListValues:
+    """Returns the candidate id of each row, for lists of row numbers."""
+    codes = pa.array(table_keys.candidate)
+    ids = table_keys.candidate_ids
+    return ListValues(pa.DictionaryArray.from_arrays(codes, ids, safe=False))
+
+
 def add_histories(
     encoder: ExampleEncoder,
     spec: TableSpec,
-    table_keys: Keys,
+    values: ListValues,
     met: history.History,
     numbers: np.ndarray | None = None,
 ) -> None:
@@ -34,7 +44,7 @@ def add_histories(
     Args:
         encoder: Encodes rows of a split.
         spec: Names the columns.
-        table_keys: Keys of all rows.
+        values: What `candidate_values` returned.
         met: Histories of the rows of the split.
         numbers: int [n], the row number of each row that the encoder knows; unset: the rows are
             numbered alike.
@@ -43,11 +53,9 @@ def add_histories(
     def lists(rows: np.ndarray, max_length: int) -> tuple[np.ndarray, np.ndarray]:
         return met.lists(rows if numbers is None else numbers[rows], max_length)
 
-    codes = pa.array(table_keys.candidate)
-    ids = pa.DictionaryArray.from_arrays(codes, table_keys.candidate_ids, safe=False)
     for column in spec.histories:
         found = functools.partial(lists, max_length=column.max_length)
-        encoder.add_lists(column.column, ids, found)
+        encoder.add_lists(column.column, values, found)
 
 
 def split_rows(
@@ -67,5 +75,5 @@ def split_rows(
     for code, name in enumerate(spec.split.names):
         if spec.histories:
             met = history.make_history(table_keys, split_codes, code)
-            add_histories(encoder, spec, table_keys, met)
+            add_histories(encoder, spec, candidate_values(table_keys), met)
         yield name, order[split_codes[order] == code], encoder

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import logging
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 
 import numpy as np
 import pyarrow as pa
@@ -27,9 +27,10 @@ from tfx_retrieval.components.interaction_example_gen import (
     tfrecords,
     time_counts,
 )
+from tfx_retrieval.components.interaction_example_gen.example_encoder import ExampleEncoder
 from tfx_retrieval.components.interaction_example_gen.keys import Keys
 from tfx_retrieval.components.interaction_example_gen.sorted_rows import (
-    Range,
+    Piece,
     SortedRows,
     read_sorted,
 )
@@ -119,21 +120,36 @@ def _write_splits(
 ) -> None:
     counts = np.bincount(split_codes, minlength=len(spec.split.names))
     for code, name in enumerate(spec.split.names):
-        met = history.make_history(table_keys, split_codes, code) if spec.histories else None
+        encoder_of = _piece_encoders(table_keys, split_codes, code, spec)
+        ranges = rows.ranges(split_codes, code, tfrecords.shard_bounds(int(counts[code])))
+        shards = [_records(rows.read(wanted, split_codes, code), encoder_of) for wanted in ranges]
+        tfrecords.write_files(staging.split_directory(directory, name), shards)
 
-        def records(
-            wanted: Range, code: int = code, met: history.History | None = met
-        ) -> Iterator[pa.Array]:
-            for piece in rows.read(wanted, split_codes, code):
-                encoder = examples.column_encoder(piece.table, spec.example_columns)
-                if met is not None:
-                    examples.add_histories(encoder, spec, table_keys, met, piece.numbers)
-                yield from tfrecords.encoded(piece.order, encoder.encode)
 
-        bounds = tfrecords.shard_bounds(int(counts[code]))
-        ranges = rows.ranges(split_codes, code, bounds)
-        path = staging.split_directory(directory, name)
-        tfrecords.write_files(path, [records(wanted) for wanted in ranges])
+def _piece_encoders(
+    table_keys: Keys, split_codes: np.ndarray, code: int, spec: TableSpec
+) -> Callable[[Piece], ExampleEncoder]:
+    """Returns a function that makes the encoder of some rows of a split."""
+    met = values = None
+    if spec.histories:
+        met = history.make_history(table_keys, split_codes, code)
+        values = examples.candidate_values(table_keys)
+
+    def encoder_of(piece: Piece) -> ExampleEncoder:
+        encoder = examples.column_encoder(piece.table, spec.example_columns)
+        if met is not None and values is not None:
+            examples.add_histories(encoder, spec, values, met, piece.numbers)
+        return encoder
+
+    return encoder_of
+
+
+def _records(
+    pieces: Iterable[Piece], encoder_of: Callable[[Piece], ExampleEncoder]
+) -> Iterator[pa.Array]:
+    """Yields the records of some rows."""
+    for piece in pieces:
+        yield from tfrecords.encoded(piece.order, encoder_of(piece).encode)
 
 
 def _write_candidates(catalogue: pa.Table, spec: TableSpec, directory: str) -> None:

@@ -31,7 +31,7 @@ from tfx_retrieval.components.interaction_example_gen.table_spec import TableSpe
 from tfx_retrieval.components.interaction_example_gen.tables import Block
 from tfx_retrieval.errors import InputError, Problem
 
-_RUN_BYTES = 128 << 20
+_RUN_BYTES = 64 << 20
 _ROWS_PER_PIECE = 1 << 17
 # A run has these two columns behind those of the table.
 _ROW, _HASH = "\0row", "\0hash"
@@ -110,12 +110,13 @@ class SortedRows:
             code: The split.
             bounds: int64 [r + 1], where the ranges begin and end among the rows of the split.
         """
-        found = []
+        hashes, end = np.empty(int(bounds[-1]), np.uint64), 0
         for run in self._runs:
             batch = run.batch()
-            hashes = _hashes(batch)
-            found.append(hashes[self._in_split(batch, split_codes, code)])
-        hashes = np.sort(np.concatenate(found), kind="stable")
+            rows = self._in_split(batch, split_codes, code)
+            hashes[end : end + len(rows)] = _hashes(batch)[rows]
+            end += len(rows)
+        hashes.sort(kind="stable")
         ranges = []
         for start, stop in itertools.pairwise(bounds):
             first = hashes[start]
