@@ -15,18 +15,11 @@ import apache_beam as beam
 import numpy as np
 from tfx.dsl.io import fileio
 
-from tfx_retrieval.components.interaction_example_gen import beam_read, splits
+from tfx_retrieval.components.interaction_example_gen import beam_read, splits, time_counts
 from tfx_retrieval.components.interaction_example_gen.columns import Kind
 from tfx_retrieval.components.interaction_example_gen.keys import make_keys
 from tfx_retrieval.components.interaction_example_gen.table_spec import TEMPORAL_SPLIT, TableSpec
 from tfx_retrieval.components.interaction_example_gen.tables import BadColumn, BadColumns
-
-# Times are first counted by spans of 18 hours, then by seconds where a cut may fall.
-_SPAN_SECONDS = 1 << 16
-_SPANS_AROUND_A_CUT = 2
-
-# Distinct values, ascending, and how many rows have each.
-Counts = tuple[np.ndarray, np.ndarray]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -46,7 +39,7 @@ class Facts:
     left_out: dict[str, int]
     kinds: dict[str, Kind]
     bad: dict[str, BadColumn]
-    times: Counts | None = None
+    times: time_counts.Counts | None = None
     sample_threshold: int | None = None
 
     def to_json(self) -> str:
@@ -118,7 +111,9 @@ def _merge_facts(parts: Iterable[Facts]) -> Facts:
     return Facts(rows_read, left_out, kinds, bad.columns)
 
 
-def _write(facts: Facts, path: str, times: Counts | None, threshold: int | None) -> None:
+def _write(
+    facts: Facts, path: str, times: time_counts.Counts | None, threshold: int | None
+) -> None:
     facts = dataclasses.replace(facts, times=times, sample_threshold=threshold)
     with fileio.open(path, "w") as file:
         file.write(facts.to_json())
@@ -161,57 +156,27 @@ def _times(
     blocks: beam.PCollection[beam_read.ReadBlock],
     spec: TableSpec,
     threshold: beam.pvalue.AsSingleton,
-) -> beam.PCollection[Counts]:
+) -> beam.PCollection[time_counts.Counts]:
     """Returns rows by time, exact to the second around the cuts."""
     counts = blocks | "Times" >> beam.Map(_block_times, spec, threshold)
     spans = (
         counts
-        | "ToSpans" >> beam.Map(_to_spans)
-        | "MergeSpans" >> beam.CombineGlobally(_merge_counts)
+        | "ToSpans" >> beam.Map(time_counts.to_spans)
+        | "MergeSpans" >> beam.CombineGlobally(time_counts.merge)
     )
     return (
         counts
-        | "ToSecondsOrSpans" >> beam.Map(_refine, beam.pvalue.AsSingleton(spans), spec)
-        | "MergeTimes" >> beam.CombineGlobally(_merge_counts)
+        | "ToSecondsOrSpans"
+        >> beam.Map(time_counts.refine, beam.pvalue.AsSingleton(spans), spec.split)
+        | "MergeTimes" >> beam.CombineGlobally(time_counts.merge)
     )
 
 
-def _block_times(block: beam_read.ReadBlock, spec: TableSpec, threshold: int | None) -> Counts:
+def _block_times(
+    block: beam_read.ReadBlock, spec: TableSpec, threshold: int | None
+) -> time_counts.Counts:
     table_keys = make_keys(beam_read.key_table(block, spec), spec)
     times = table_keys.time
     if threshold is not None:
         times = times[splits.sampled(table_keys, spec.split.seed, threshold)]
     return splits.time_counts(times)
-
-
-def _merge_counts(parts: Iterable[Counts]) -> Counts:
-    parts = list(parts)
-    if not parts:
-        return np.empty(0, np.int64), np.empty(0, np.int64)
-    values, codes = np.unique(np.concatenate([part[0] for part in parts]), return_inverse=True)
-    sums = np.zeros(len(values), np.int64)
-    np.add.at(sums, codes, np.concatenate([part[1] for part in parts]))
-    return values, sums
-
-
-def _to_spans(counts: Counts) -> Counts:
-    return _merge_counts([(counts[0] // _SPAN_SECONDS * _SPAN_SECONDS, counts[1])])
-
-
-def _refine(counts: Counts, spans: Counts, spec: TableSpec) -> Counts:
-    """Keeps seconds in the spans where a cut may fall, and spans elsewhere."""
-    starts = counts[0] // _SPAN_SECONDS * _SPAN_SECONDS
-    exact = np.isin(starts, spans[0][_near_cuts(spans[1], spec)])
-    return _merge_counts([(np.where(exact, counts[0], starts), counts[1])])
-
-
-def _near_cuts(counts: np.ndarray, spec: TableSpec) -> np.ndarray:
-    """Returns which spans may hold a cut: those near the fractions asked for and the first."""
-    near = np.zeros(len(counts), bool)
-    near[: len(spec.split.names)] = True
-    ends = np.cumsum(counts) / max(counts.sum(), 1)
-    later = spec.split.test_fraction
-    for target in (1 - later, 1 - later - spec.split.eval_fraction):
-        index = int(np.searchsorted(ends, target))
-        near[max(0, index - _SPANS_AROUND_A_CUT) : index + _SPANS_AROUND_A_CUT + 1] = True
-    return near

@@ -145,6 +145,30 @@ def finish(pieces: list[pa.Array], column: ColumnSpec, kind: Kind) -> pa.Array:
     return _concatenate([as_text(piece) for piece in pieces], TEXT_TYPE)
 
 
+def join(pieces: list[pa.Array], column: ColumnSpec, kind: Kind) -> pa.Array:
+    """Joins some blocks of a column such that `finish` can still give it any type.
+
+    Args:
+        pieces: What `convert` made of each block.
+        column: What the column is to hold.
+        kind: Greatest kind of these blocks.
+    """
+    if column.multiple and column.separator is not None:
+        return _concatenate([as_text(piece) for piece in pieces], TEXT_TYPE)
+    # Where 5.0 has become 5, the text that it was is lost; where all are integers, nothing is.
+    return finish(pieces, column, Kind.OTHER if kind == Kind.INTEGRAL else kind)
+
+
+def compact(array: pa.Array) -> pa.Array:
+    """Returns the same values without those of a dictionary that do not occur."""
+    if pa.types.is_large_list(array.type) and pa.types.is_dictionary(array.type.value_type):
+        return _as_lists(array, compact(array.flatten()))
+    if not pa.types.is_dictionary(array.type) or len(array.dictionary) * 4 < len(array):
+        return array
+    used = array.indices.dictionary_encode()
+    return pa.DictionaryArray.from_arrays(used.indices, array.dictionary.take(used.dictionary))
+
+
 def as_text(array: pa.Array) -> pa.DictionaryArray:
     """Returns the values as `TEXT_TYPE`; empty text counts as missing."""
     if pa.types.is_dictionary(array.type):

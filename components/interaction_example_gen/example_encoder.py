@@ -45,6 +45,23 @@ _INTEGERS = _List(b"\x1a", True)
 Pieces = Callable[[np.ndarray], Sequence[pa.Array]]
 
 
+class ListValues:
+    """The values that lists hold, encoded once for any number of encoders."""
+
+    def __init__(self, values: pa.Array) -> None:
+        """Encodes them.
+
+        Args:
+            values: int64, text, or a dictionary of either.
+        """
+        self._items, self._codes, self.kind = _cached_items(values)
+
+    def take(self, numbers: np.ndarray) -> pa.Array:
+        """Returns the encoded values with the numbers int64 [n]."""
+        chosen = numbers if self._codes is None else self._codes[numbers]
+        return self._items.take(pa.array(chosen))
+
+
 class RowLists(Protocol):
     """Finds for some rows the lists of values of a feature.
 
@@ -79,21 +96,19 @@ class ExampleEncoder:
         """
         self._features[name] = _column_pieces(name.encode(), array)
 
-    def add_lists(self, name: str, values: pa.Array, lists: RowLists) -> None:
+    def add_lists(self, name: str, values: ListValues, lists: RowLists) -> None:
         """Adds a feature that holds lists of values found when they are asked for.
 
         Args:
             name: Name of the feature.
-            values: What the lists' numbers stand for: int64, text, or a dictionary of text.
+            values: What the lists' numbers stand for.
             lists: Finds the lists of rows.
         """
         key = name.encode()
-        items, codes, kind = _cached_items(values)
 
         def pieces(rows: np.ndarray) -> Sequence[pa.Array]:
             offsets, numbers = lists(rows)
-            chosen = numbers if codes is None else codes[numbers]
-            return _feature(key, kind, items.take(pa.array(chosen)), offsets)
+            return _feature(key, values.kind, values.take(numbers), offsets)
 
         self._features[name] = pieces
 

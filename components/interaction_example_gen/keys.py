@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from tfx_retrieval.components.interaction_example_gen import hashing
+from tfx_retrieval.components.interaction_example_gen import columns, hashing
+from tfx_retrieval.components.interaction_example_gen.columns import Kind
 from tfx_retrieval.components.interaction_example_gen.table_spec import TableSpec
 
 # Stands in for a missing time; no real time is as early.
 NO_TIME = np.iinfo(np.int64).min
+_ROWS_AT_ONCE = 1 << 20
 
 
 @dataclasses.dataclass(frozen=True)
@@ -27,6 +30,7 @@ class Keys:
         time: int64 [n] epoch seconds, `NO_TIME` where missing.
         query_hash: uint64, by query code.
         candidate_hash: uint64, by candidate code.
+        candidate_ids: int64 or large text, by candidate code.
         has_timestamp: Whether the table has a timestamp column.
     """
 
@@ -35,6 +39,7 @@ class Keys:
     time: np.ndarray
     query_hash: np.ndarray
     candidate_hash: np.ndarray
+    candidate_ids: pa.Array
     has_timestamp: bool
 
     def __len__(self) -> int:
@@ -68,22 +73,86 @@ def make_keys(table: pa.Table, spec: TableSpec) -> Keys:
         table: Loaded rows; neither id is ever missing.
         spec: Names the key columns.
     """
-    query, query_hash = _codes(table[spec.query_id])
-    candidate, candidate_hash = _codes(table[spec.candidate_id])
+    return make_key_part(table, spec).keys()
+
+
+@dataclasses.dataclass(frozen=True)
+class KeyPart:
+    """The keys of some rows of a table.
+
+    Attributes:
+        query: Dictionary of ids [n].
+        candidate: Dictionary of ids [n].
+        time: int64 [n] epoch seconds, `NO_TIME` where missing; None without a timestamp column.
+    """
+
+    query: pa.DictionaryArray
+    candidate: pa.DictionaryArray
+    time: np.ndarray | None
+
+    def keys(self) -> Keys:
+        """Returns them as `Keys`."""
+        return Keys(
+            query=self.query.indices.to_numpy(),
+            candidate=self.candidate.indices.to_numpy(),
+            time=np.full(len(self.query), NO_TIME) if self.time is None else self.time,
+            query_hash=_hash_ids(self.query.dictionary),
+            candidate_hash=_hash_ids(self.candidate.dictionary),
+            candidate_ids=self.candidate.dictionary,
+            has_timestamp=self.time is not None,
+        )
+
+
+def make_key_part(table: pa.Table, spec: TableSpec) -> KeyPart:
+    """Returns the keys of rows; see `make_keys`."""
+    time = None
     if spec.timestamp:
-        times = table[spec.timestamp].combine_chunks()
-        time = times.fill_null(int(NO_TIME)).to_numpy()
-    else:
-        time = np.full(table.num_rows, NO_TIME)
-    return Keys(query, candidate, time, query_hash, candidate_hash, spec.timestamp is not None)
+        time = table[spec.timestamp].combine_chunks().fill_null(int(NO_TIME)).to_numpy()
+    return KeyPart(_encoded(table[spec.query_id]), _encoded(table[spec.candidate_id]), time)
 
 
-def _codes(column: pa.ChunkedArray) -> tuple[np.ndarray, np.ndarray]:
-    """Returns a code for each row, and each code's hash."""
-    array = column.combine_chunks()
-    if not pa.types.is_dictionary(array.type):
-        array = array.dictionary_encode()
-    return array.indices.to_numpy(), hashing.hash_array(_canonical(array.dictionary))
+def join_keys(parts: Sequence[KeyPart], spec: TableSpec, kinds: Mapping[str, Kind]) -> Keys:
+    """Returns the keys of a whole table, 16 bytes a row.
+
+    Args:
+        parts: The keys of all rows, in parts; ids as they stand in blocks.
+        spec: Names the key columns.
+        kinds: Kind of each column of the whole table.
+    """
+    query = _join_ids([part.query for part in parts], spec.query_id, spec, kinds)
+    candidate = _join_ids([part.candidate for part in parts], spec.candidate_id, spec, kinds)
+    times = [part.time for part in parts if part.time is not None]
+    return KeyPart(query, candidate, np.concatenate(times) if times else None).keys()
+
+
+def _join_ids(
+    parts: Sequence[pa.DictionaryArray], name: str, spec: TableSpec, kinds: Mapping[str, Kind]
+) -> pa.DictionaryArray:
+    # Two ids of a part may turn out to be one: 5 and 5.0.
+    pieces = [_as_values(part.dictionary) for part in parts]
+    ids = _encoded(columns.finish(pieces, spec.column(name), kinds[name]))
+    # Values that filters have left behind in a dictionary may have no id; no row has them either.
+    codes = ids.indices.fill_null(0).to_numpy()
+    bounds = np.cumsum([0, *(len(part.dictionary) for part in parts)])
+    joined = [
+        codes[start:][part.indices.to_numpy()]
+        for part, start in zip(parts, bounds[:-1], strict=True)
+    ]
+    return pa.DictionaryArray.from_arrays(pa.array(np.concatenate(joined)), ids.dictionary)
+
+
+def _as_values(dictionary: pa.Array) -> pa.Array:
+    """Returns the values of a dictionary as a column in which each stands once."""
+    return dictionary if pa.types.is_int64(dictionary.type) else columns.as_text(dictionary)
+
+
+def _encoded(column: pa.ChunkedArray | pa.Array) -> pa.DictionaryArray:
+    array = column.combine_chunks() if isinstance(column, pa.ChunkedArray) else column
+    return array if pa.types.is_dictionary(array.type) else array.dictionary_encode()
+
+
+def _hash_ids(ids: pa.Array) -> np.ndarray:
+    return hashing.hash_array(_canonical(ids))
 
 
 def _canonical(ids: pa.Array) -> pa.Array:
@@ -95,6 +164,20 @@ def _canonical(ids: pa.Array) -> pa.Array:
     if pc.any(pc.ends_with(text, ".0")).as_py():
         return pc.replace_substring_regex(text, r"^(-?\d+)\.0$", r"\1")
     return text
+
+
+def query_parts(table_keys: Keys) -> Iterator[np.ndarray]:
+    """Yields row numbers, ascending: all rows of some queries, then of others, and so on.
+
+    What takes many bytes a row is done part by part, since a query is never torn.
+    """
+    parts = -(-len(table_keys) // _ROWS_AT_ONCE)
+    if parts <= 1:
+        yield np.arange(len(table_keys))
+        return
+    part = (table_keys.query % parts).astype(np.int16)
+    for number in range(parts):
+        yield np.flatnonzero(part == number)
 
 
 def sorted_rows(*keys: np.ndarray) -> np.ndarray:

@@ -6,11 +6,10 @@ columns take about half a gigabyte. A file is never in memory as a whole.
 
 from __future__ import annotations
 
-import collections
 import dataclasses
 import logging
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 import pyarrow as pa
 
@@ -61,26 +60,58 @@ def load(
     paths: str | os.PathLike[str] | Sequence[str | os.PathLike[str]], spec: TableSpec
 ) -> Loaded:
     """Does what `load_interactions` does, and counts the rows left out."""
+    found = Found()
+    pieces: dict[str, list[pa.Array]] = {name: [] for name in spec.kept_columns}
+    for block in read_kept(paths, spec, found):
+        for name, parts in pieces.items():
+            parts.append(block.columns[name])
+    return Loaded(_finish(pieces, found.kinds, spec), found.rows_read, found.left_out)
+
+
+@dataclasses.dataclass
+class Found:
+    """What has been found out about a table by the time that its last row was read.
+
+    Attributes:
+        rows_read: Rows in the files.
+        left_out: How many rows each rule left out; a row counts for the first rule that it fails.
+        kinds: Kind of each column's values.
+    """
+
+    rows_read: int = 0
+    left_out: dict[str, int] = dataclasses.field(default_factory=dict)
+    kinds: dict[str, Kind] = dataclasses.field(default_factory=dict)
+
+
+def read_kept(
+    paths: str | os.PathLike[str] | Sequence[str | os.PathLike[str]], spec: TableSpec, found: Found
+) -> Iterator[tables.Block]:
+    """Yields the rows of a table that `spec` keeps, block by block, and reports on the others.
+
+    Args:
+        paths: CSV or Parquet files, directories or patterns, local or remote.
+        spec: What to read.
+        found: Gets what is found; complete when the last block has been asked for.
+
+    Raises:
+        InputError: With everything that is wrong with the table, once it has been read to its end.
+    """
     table_files = tables.open_table(paths, spec)
     bad = tables.BadColumns()
     row_rules = filters.rules(spec)
-    kinds: dict[str, Kind] = collections.defaultdict(lambda: Kind.EMPTY)
-    pieces: dict[str, list[pa.Array]] = {name: [] for name in spec.kept_columns}
-    left_out = dict.fromkeys((rule.name for rule in row_rules), 0)
-    rows_read = 0
+    found.left_out.update(dict.fromkeys((rule.name for rule in row_rules), 0))
     for block in tables.read_blocks(table_files, spec, bad):
-        rows_read += block.num_rows
+        found.rows_read += block.num_rows
         for name, kind in block.kinds.items():
-            kinds[name] = max(kinds[name], kind)
+            found.kinds[name] = max(found.kinds.get(name, Kind.EMPTY), kind)
         kept, counts = filters.apply(block, row_rules)
         for name, count in counts.items():
-            left_out[name] += count
-        for name, parts in pieces.items():
-            parts.append(kept.columns[name])
-    names = ", ".join(file.path for file in table_files)
-    check(names, rows_read, left_out, bad)
-    report_rows(rows_read, left_out)
-    return Loaded(_finish(pieces, kinds, spec), rows_read, left_out)
+            found.left_out[name] += count
+        # A table with bad values will be refused; the rest is read to find all of them.
+        if kept.num_rows and not bad.columns:
+            yield kept
+    check(", ".join(file.path for file in table_files), found.rows_read, found.left_out, bad)
+    report_rows(found.rows_read, found.left_out)
 
 
 def check(source: str, rows_read: int, left_out: dict[str, int], bad: tables.BadColumns) -> None:
@@ -112,7 +143,9 @@ def report_rows(rows_read: int, left_out: dict[str, int]) -> None:
     )
 
 
-def _finish(pieces: dict[str, list[pa.Array]], kinds: dict[str, Kind], spec: TableSpec) -> pa.Table:
+def _finish(
+    pieces: dict[str, list[pa.Array]], kinds: Mapping[str, Kind], spec: TableSpec
+) -> pa.Table:
     arrays = {}
     for name in spec.kept_columns:
         # Blocks are let go column by column: joining copies them.

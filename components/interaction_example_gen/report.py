@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from tfx_retrieval.components.interaction_example_gen.keys import NO_TIME, Keys
+from tfx_retrieval.components.interaction_example_gen.keys import NO_TIME, Keys, query_parts
 from tfx_retrieval.components.interaction_example_gen.splits import Cuts
 from tfx_retrieval.components.interaction_example_gen.table_spec import (
     LEAVE_ONE_OUT,
@@ -50,11 +50,20 @@ class SplitReport:
     rows: int
     queries: int
     candidates: int
-    first_time: int | None
-    last_time: int | None
+    first_time: int | None = None
+    last_time: int | None = None
     queries_not_in_train: int = 0
     candidates_not_in_train: int = 0
     rows_seen_in_train: int = 0
+
+    def include_times(self, times: np.ndarray) -> None:
+        """Widens the span of time to hold those of some rows, int64, `NO_TIME` where missing."""
+        known = times[times != NO_TIME]
+        if not len(known):
+            return
+        first, last = int(known.min()), int(known.max())
+        self.first_time = first if self.first_time is None else min(first, self.first_time)
+        self.last_time = last if self.last_time is None else max(last, self.last_time)
 
 
 @dataclasses.dataclass
@@ -100,27 +109,22 @@ def describe_splits(
         candidate_splits: uint8 [c], the splits that each candidate is in: bit k stands for split k.
         names: Names of the splits; the first is train.
     """
-    queries_in = np.zeros(len(table_keys.query_hash), np.uint8)
-    np.bitwise_or.at(queries_in, table_keys.query, split_bits(split_codes))
-    pairs = table_keys.query.astype(np.int64) * len(table_keys.candidate_hash)
-    pairs += table_keys.candidate
-    train_pairs = np.unique(pairs[split_codes == 0])
     counts = candidate_counts(candidate_splits, names)
-    reports = {}
-    for code, name in enumerate(names):
-        rows = split_codes == code
-        times = table_keys.time[rows]
-        times = times[times != NO_TIME]
-        queries, new_queries = _count_split(queries_in, code)
-        reports[name] = SplitReport(
-            rows=int(rows.sum()),
-            queries=queries,
-            first_time=int(times.min()) if len(times) else None,
-            last_time=int(times.max()) if len(times) else None,
-            queries_not_in_train=new_queries,
-            rows_seen_in_train=_count_in(train_pairs, pairs[rows]) if code else 0,
-            **counts[name],
-        )
+    reports = {name: SplitReport(0, 0, **counts[name]) for name in names}
+    for rows in query_parts(table_keys):
+        part, codes = table_keys.take(rows), split_codes[rows]
+        queries_in = np.zeros(len(part.query_hash), np.uint8)
+        np.bitwise_or.at(queries_in, part.query, split_bits(codes))
+        pairs = part.query.astype(np.int64) * len(part.candidate_hash) + part.candidate
+        train_pairs = np.unique(pairs[codes == 0])
+        for code, name in enumerate(names):
+            split, there = reports[name], codes == code
+            queries, new_queries = _count_split(queries_in, code)
+            split.rows += int(there.sum())
+            split.queries += queries
+            split.queries_not_in_train += new_queries
+            split.rows_seen_in_train += _count_in(train_pairs, pairs[there]) if code else 0
+            split.include_times(part.time[there])
     return reports
 
 

@@ -93,11 +93,18 @@ def assign(table_keys: Keys, split: SplitSpec, cuts: Cuts | None) -> np.ndarray:
         split: How to divide.
         cuts: For a temporal split, what `find_cuts` returned for the whole table.
     """
+    if split.method == TEMPORAL_SPLIT and cuts is None:
+        raise ValueError("a temporal split needs its cuts")
+    codes = np.empty(len(table_keys), np.int8)
+    for rows in keys.query_parts(table_keys):
+        codes[rows] = _assign_part(table_keys.take(rows), split, cuts)
+    return codes
+
+
+def _assign_part(table_keys: Keys, split: SplitSpec, cuts: Cuts | None) -> np.ndarray:
     if split.method == RANDOM:
         return _assign_random(table_keys, split)
-    if split.method == TEMPORAL_SPLIT:
-        if cuts is None:
-            raise ValueError("a temporal split needs its cuts")
+    if split.method == TEMPORAL_SPLIT and cuts is not None:
         return _assign_temporal(table_keys, cuts)
     if split.method == LEAVE_ONE_OUT:
         return _assign_leave_one_out(table_keys, split)

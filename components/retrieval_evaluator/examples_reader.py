@@ -23,6 +23,7 @@ from tfx_retrieval.errors import InputError, Problem
 _DECODED_ROWS = 2048
 _PARSED_ROWS = 16384
 _PEEKED_ROWS = 1000
+_ROWS_PER_PART = 1 << 20
 _NO_NUMBER = np.iinfo(np.int64).min
 _ARROW_ID_TYPES = {"bytes_list": pa.large_binary(), "int64_list": pa.int64()}
 
@@ -76,15 +77,15 @@ class Interactions:
     slices: dict[str, SliceColumn]
 
 
-def read_ids(source: reading.Source, query_id: str, candidate_id: str) -> IdPairs:
-    """Reads the query and the candidate id of every row.
+def read_ids(source: reading.Source, query_id: str, candidate_id: str) -> Iterator[IdPairs]:
+    """Yields the query and the candidate ids of all rows, about a million rows at a time.
 
     Args:
         source: Where to read.
         query_id: Column of the query ids, bytes or int64.
         candidate_id: Column of the candidate ids, bytes or int64.
 
-    Returns:
+    Yields:
         The ids in reading order, without the rows that lack one.
 
     Raises:
@@ -92,33 +93,46 @@ def read_ids(source: reading.Source, query_id: str, candidate_id: str) -> IdPair
     """
     types = _id_types(source, (query_id, candidate_id))
     if types is None:
-        return IdPairs(pa.array([], pa.large_binary()), pa.array([], pa.large_binary()), 0)
+        return
     spec = {
         name: tf.io.FixedLenFeature([], tf.int64, _NO_NUMBER)
         if pa.types.is_integer(kind)
         else tf.io.FixedLenFeature([], tf.string, "")
         for name, kind in types.items()
     }
-    columns: dict[str, list[npt.NDArray]] = {name: [] for name in spec}
+    waiting: list[IdPairs] = []
     rows = 0
     try:
         for dataset in _datasets(source, _PARSED_ROWS):
             parsed = dataset.map(lambda batch: tf.io.parse_example(batch, spec), tf.data.AUTOTUNE)
             for batch in parsed.prefetch(2).as_numpy_iterator():
-                present = np.ones(len(batch[query_id]), bool)
-                for name, kind in types.items():
-                    missing = _NO_NUMBER if pa.types.is_integer(kind) else b""
-                    present &= batch[name] != missing
-                rows += len(present)
-                for name in columns:
-                    columns[name].append(batch[name][present])
+                waiting.append(_id_pairs(batch, types))
+                rows += len(waiting[-1].queries)
+                if rows >= _ROWS_PER_PART:
+                    yield _joined_ids(waiting)
+                    waiting, rows = [], 0
     except tf.errors.InvalidArgumentError as error:
         raise _not_one_id(source, query_id, candidate_id) from error
-    queries, candidates = (
-        pa.concat_arrays([pa.array(part, types[name]) for part in columns[name]])
-        for name in (query_id, candidate_id)
+    if waiting:
+        yield _joined_ids(waiting)
+
+
+def _id_pairs(batch: dict[str, npt.NDArray], types: dict[str, pa.DataType]) -> IdPairs:
+    """Returns the ids of a parsed batch, by the names of the query and the candidate column."""
+    present = np.ones(len(next(iter(batch.values()))), bool)
+    for name, kind in types.items():
+        missing = _NO_NUMBER if pa.types.is_integer(kind) else b""
+        present &= batch[name] != missing
+    queries, candidates = (pa.array(batch[name][present], kind) for name, kind in types.items())
+    return IdPairs(queries, candidates, int((~present).sum()))
+
+
+def _joined_ids(parts: Sequence[IdPairs]) -> IdPairs:
+    return IdPairs(
+        pa.concat_arrays([part.queries for part in parts]),
+        pa.concat_arrays([part.candidates for part in parts]),
+        sum(part.left_out for part in parts),
     )
-    return IdPairs(queries, candidates, rows - len(queries))
 
 
 def read_interactions(

@@ -246,7 +246,7 @@ class _History:
     """What happened before the evaluation.
 
     Attributes:
-        seen_queries: int64 [n], query number of each interaction to exclude.
+        seen_queries: int64 [n], query number of each distinct pair to exclude.
         seen_candidates: int64 [n], its candidate number.
         train_counts: int64 [candidates], training rows of each candidate.
         trained_queries: bool [queries], whether the query has a training row.
@@ -270,33 +270,31 @@ def _read_history(
     """Reads the training split and the splits of seen items, each once."""
     train_counts = np.zeros(len(catalogue.ids), np.int64)
     trained = np.zeros(len(query_ids), bool)
-    seen_queries, seen_candidates = [np.zeros(0, np.int64)], [np.zeros(0, np.int64)]
+    # A pair as one number. Of each part the distinct ones, so that rows are not held.
+    pairs = [np.zeros(0, np.int64)]
     train_interactions = 0
     for split in dict.fromkeys((TRAIN_SPLIT, *splits.seen)):
         source = reading.split_source(examples, (split,))
-        ids = examples_reader.read_ids(source, wanted.query_id, wanted.candidate_id)
-        _logger.info("read %s interactions of split %s", f"{len(ids.queries):,}", split)
-        if not len(ids.queries):
-            continue
-        queries = _numbers(ids.queries, query_ids, f"{source.name}: column {wanted.query_id!r}")
-        candidates = _numbers(
-            ids.candidates, catalogue.ids, f"{source.name}: column {wanted.candidate_id!r}"
-        )
+        rows = 0
+        for ids in examples_reader.read_ids(source, wanted.query_id, wanted.candidate_id):
+            rows += len(ids.queries)
+            if not len(ids.queries):
+                continue
+            where = f"{source.name}: column"
+            queries = _numbers(ids.queries, query_ids, f"{where} {wanted.query_id!r}")
+            candidates = _numbers(ids.candidates, catalogue.ids, f"{where} {wanted.candidate_id!r}")
+            if split == TRAIN_SPLIT:
+                counts = np.bincount(candidates[candidates >= 0], minlength=len(train_counts))
+                train_counts += counts
+                trained[queries[queries >= 0]] = True
+            if split in splits.seen:
+                known = (queries >= 0) & (candidates >= 0)
+                pairs.append(np.unique(queries[known] * len(train_counts) + candidates[known]))
+        _logger.info("read %s interactions of split %s", f"{rows:,}", split)
         if split == TRAIN_SPLIT:
-            train_interactions = len(queries)
-            train_counts += np.bincount(candidates[candidates >= 0], minlength=len(train_counts))
-            trained[queries[queries >= 0]] = True
-        if split in splits.seen:
-            known = (queries >= 0) & (candidates >= 0)
-            seen_queries.append(queries[known])
-            seen_candidates.append(candidates[known])
-    return _History(
-        np.concatenate(seen_queries),
-        np.concatenate(seen_candidates),
-        train_counts,
-        trained,
-        train_interactions,
-    )
+            train_interactions = rows
+    seen_queries, seen_candidates = np.divmod(np.unique(np.concatenate(pairs)), len(train_counts))
+    return _History(seen_queries, seen_candidates, train_counts, trained, train_interactions)
 
 
 def _numbers(ids: pa.Array, numbered: pa.Array, where: str) -> IntArray:

@@ -23,7 +23,20 @@ def finished(column, *pieces):
     converted = [columns.convert(piece, column) for piece in pieces]
     assert [part.bad for part in converted] == [None] * len(pieces)
     kind = max(part.kind for part in converted)
-    return columns.finish([part.array for part in converted], column, kind)
+    whole = columns.finish([part.array for part in converted], column, kind)
+    # Joining some blocks first loses nothing.
+    for size in (1, 2):
+        groups = [converted[start : start + size] for start in range(0, len(converted), size)]
+        joined = [
+            columns.compact(
+                columns.join([p.array for p in group], column, max(p.kind for p in group))
+            )
+            for group in groups
+        ]
+        again = columns.finish(joined, column, kind)
+        assert again.type == whole.type
+        assert again.to_pylist() == whole.to_pylist()
+    return whole
 
 
 def bad(column, values):

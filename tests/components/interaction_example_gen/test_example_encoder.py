@@ -9,7 +9,10 @@ from hypothesis import strategies as st
 from tfx_bsl.coders import example_coder
 
 from tfx_retrieval.components.interaction_example_gen import example_encoder
-from tfx_retrieval.components.interaction_example_gen.example_encoder import ExampleEncoder
+from tfx_retrieval.components.interaction_example_gen.example_encoder import (
+    ExampleEncoder,
+    ListValues,
+)
 
 INTEGERS = st.integers(-(2**63), 2**63 - 1)
 FLOATS = st.floats(width=32, allow_nan=False)
@@ -137,7 +140,7 @@ def test_lists_that_are_looked_up(values):
 
     expected = [[values[number] for number in numbers] for numbers in chosen]
     for array in (pa.array(values), pa.array(values).dictionary_encode()):
-        encoder.add_lists("a", array, lists)
+        encoder.add_lists("a", ListValues(array), lists)
         records = encoder.encode(np.array([2, 0, 1])).to_pylist()
         plain = pa.array([expected[2], expected[0], expected[1]])
         plain = plain.cast(pa.large_list(plain.type.value_type))
