@@ -84,6 +84,7 @@ class Executor(base_beam_executor.BaseBeamExecutor):
                 with _named_in_problems(path, wanted.source):
                     result = in_process.make_examples([path], spec, examples.uri, candidates.uri)
         describe.describe(examples, spec.split.names, result)
+        describe.describe_columns(examples, spec)
         describe.describe(candidates, (CANDIDATES,), result)
 
     def export_and_read(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import os
 
@@ -12,9 +13,27 @@ from tfx.proto import example_gen_pb2
 from tfx.types import artifact_utils
 
 from tfx_retrieval.components.interaction_example_gen import report
+from tfx_retrieval.components.interaction_example_gen.table_spec import TableSpec
 
 # What stock ExampleGens call gzip TFRecords.
 _FILE_FORMAT = "tfrecords_gzip"
+_COLUMNS_PROPERTY = "columns"
+
+
+@dataclasses.dataclass(frozen=True)
+class ColumnLayout:
+    """Every column of Examples, by the number of its values.
+
+    A reader that parses columns by name needs it to know that it misses none, and to tell a missing
+    value from an empty list.
+
+    Attributes:
+        values: Columns with at most one value a row; a row without one lacks the value.
+        lists: Columns with a list in each row, which may be empty.
+    """
+
+    values: tuple[str, ...]
+    lists: tuple[str, ...]
 
 
 def describe(artifact: types.Artifact, split_names: tuple[str, ...], result: report.Report) -> None:
@@ -33,3 +52,27 @@ def describe(artifact: types.Artifact, split_names: tuple[str, ...], result: rep
     artifact.set_string_custom_property("report", json.dumps(result.to_dict()))
     with fileio.open(os.path.join(artifact.uri, report.FILE_NAME), "w") as file:
         file.write(json.dumps(result.to_dict(), indent=2))
+
+
+def describe_columns(artifact: types.Artifact, spec: TableSpec) -> None:
+    """Says which columns the Examples of a table have.
+
+    Says nothing if one of them is a list in the table, for rows may lack that as a whole.
+
+    Args:
+        artifact: Examples of the interactions.
+        spec: What they were made by.
+    """
+    if any(spec.column(name).is_list for name in spec.example_columns):
+        return
+    lists = tuple(sorted(history.column for history in spec.histories))
+    layout = ColumnLayout(tuple(sorted(spec.example_columns)), lists)
+    artifact.set_string_custom_property(_COLUMNS_PROPERTY, json.dumps(dataclasses.asdict(layout)))
+
+
+def read_column_layout(artifact: types.Artifact) -> ColumnLayout | None:
+    """Returns what `describe_columns` said; None for other Examples."""
+    if not artifact.has_custom_property(_COLUMNS_PROPERTY):
+        return None
+    content = json.loads(artifact.get_string_custom_property(_COLUMNS_PROPERTY))
+    return ColumnLayout(tuple(content["values"]), tuple(content["lists"]))

@@ -62,6 +62,7 @@ class Executor(base_beam_executor.BaseBeamExecutor):
         else:
             result = in_process.make_examples(paths, spec, examples.uri, candidates.uri)
         describe.describe(examples, spec.split.names, result)
+        describe.describe_columns(examples, spec)
         describe.describe(candidates, (CANDIDATES,), result)
 
 

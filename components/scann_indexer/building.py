@@ -129,8 +129,30 @@ def build_index(request: Request, path: str, exact_path: str) -> BuiltIndex:
     return BuiltIndex(plan, catalogue, path, exact_path, embedded - start, built - embedded)
 
 
+@dataclasses.dataclass(frozen=True)
+class LoadedIndex:
+    """An index as whoever serves it loads it.
+
+    Attributes:
+        built: What is on disk.
+        model: The index.
+        exact: The exact index of the same candidates, `model` itself if that is exact.
+    """
+
+    built: BuiltIndex
+    model: Any
+    exact: Any
+
+
+def load_index(built: BuiltIndex) -> LoadedIndex:
+    """Loads an index and its exact twin."""
+    model = tf.saved_model.load(built.path)
+    is_exact = built.exact_path == built.path
+    return LoadedIndex(built, model, model if is_exact else tf.saved_model.load(built.exact_path))
+
+
 def make_queries(
-    index: BuiltIndex, examples: reading.Source | None, count: int, seed: int
+    index: LoadedIndex, examples: reading.Source | None, count: int, seed: int
 ) -> Queries:
     """Draws queries: rows of `examples`, or perturbed candidates if there are none.
 
@@ -138,27 +160,27 @@ def make_queries(
         InputError: There are no rows, or an embedding is not finite.
     """
     if examples is None:
-        vectors = evaluate.perturbed_candidates(index.catalogue.embeddings, count, seed)
+        vectors = evaluate.perturbed_candidates(index.built.catalogue.embeddings, count, seed)
         return Queries(vectors, None, "perturbed_candidates")
     serialized = reading.sample_rows(examples, count, seed)
     if not len(serialized):
         raise reading.no_rows(examples)
-    model = tf.saved_model.load(index.exact_path)
-    vectors = embed.embedder(model, "embed_query_examples", index.exact_path)(serialized)
+    embedder = embed.embedder(index.exact, "embed_query_examples", index.built.exact_path)
+    vectors = embedder(serialized)
     embed.require_finite(vectors, np.arange(len(vectors)), f"sampled queries of {examples.name}")
     return Queries(vectors, serialized, "examples")
 
 
-def measure_index(index: BuiltIndex, queries: Queries, seed: int) -> dict[str, Any]:
-    """Loads the saved index and compares it with exact search.
+def measure_index(index: LoadedIndex, queries: Queries, seed: int) -> dict[str, Any]:
+    """Compares an index with exact search.
 
     Returns:
         The report without `checks` and `blessed`, see `ScaNNIndexer`.
     """
-    model = tf.saved_model.load(index.path)
-    search = evaluate.searcher_of(model)
+    search = evaluate.searcher_of(index.model)
     found = evaluate.search_all(search, queries.embeddings)
-    catalogue, plan = index.catalogue, index.plan
+    built = index.built
+    catalogue, plan = built.catalogue, built.plan
     recall = evaluate.measure_recall(
         catalogue.embeddings,
         queries.embeddings,
@@ -167,11 +189,11 @@ def measure_index(index: BuiltIndex, queries: Queries, seed: int) -> dict[str, A
     )
     timings = {"index": evaluate.measure_speed(search, queries.embeddings)}
     timings["exact"] = timings["index"]
-    if index.exact_path != index.path:
-        twin = tf.saved_model.load(index.exact_path)
-        timings["exact"] = evaluate.measure_speed(evaluate.searcher_of(twin), queries.embeddings)
+    if index.exact is not index.model:
+        exact = evaluate.searcher_of(index.exact)
+        timings["exact"] = evaluate.measure_speed(exact, queries.embeddings)
     if queries.serialized is not None:
-        recommend = model.signatures["recommend_examples"]
+        recommend = index.model.signatures["recommend_examples"]
         timings["recommend_examples"] = evaluate.measure_speed(
             lambda rows: recommend(examples=tf.constant(rows, tf.string))["scores"].numpy(),
             queries.serialized,
@@ -187,10 +209,10 @@ def measure_index(index: BuiltIndex, queries: Queries, seed: int) -> dict[str, A
         "queries": {"count": len(queries.embeddings), "source": queries.source, "seed": seed},
         "recall": recall,
         "speed": {name: dataclasses.asdict(timing) for name, timing in timings.items()},
-        "embed_seconds": index.embed_seconds,
-        "build_seconds": index.build_seconds,
-        "bytes": directory_bytes(index.path),
-        "exact_bytes": directory_bytes(index.exact_path),
+        "embed_seconds": built.embed_seconds,
+        "build_seconds": built.build_seconds,
+        "bytes": directory_bytes(built.path),
+        "exact_bytes": directory_bytes(built.exact_path),
     }
 
 

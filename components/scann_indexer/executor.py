@@ -57,11 +57,12 @@ class Executor(base_executor.BaseExecutor):
             os.path.join(index.uri, EXACT_FOLDER),
         )
         seed = int(exec_properties["seed"])
+        loaded = building.load_index(built)
         queries = building.make_queries(
-            built, queries_source, int(exec_properties["num_recall_queries"]), seed
+            loaded, queries_source, int(exec_properties["num_recall_queries"]), seed
         )
         report = building.judge_index(
-            building.measure_index(built, queries, seed),
+            building.measure_index(loaded, queries, seed),
             retrieval,
             _model_blessed(input_dict.get("model_blessing")),
         )

@@ -19,6 +19,7 @@ from tfx.proto import example_gen_pb2
 from tfx.types import artifact_utils, standard_component_specs
 from tfx.utils import io_utils, json_utils
 
+from tfx_retrieval.components.interaction_example_gen import describe
 from tfx_retrieval.components.statistics_gen import reading, tfdv_internal
 from tfx_retrieval.components.transform import engine as engines
 from tfx_retrieval.components.transform import records
@@ -128,7 +129,8 @@ def _write_statistics(
     """Computes and writes the statistics of one split."""
     start = time.monotonic()
     files = records.split_files(artifact_utils.get_split_uri([examples], split))
-    result = tfdv_internal.statistics_of(reading.record_batches(files), schema)
+    batches = reading.record_batches(files, describe.read_column_layout(examples))
+    result = tfdv_internal.statistics_of(batches, schema)
     path = os.path.join(
         artifact_utils.get_split_uri([statistics], split), tfx_executor.DEFAULT_FILE_NAME
     )
