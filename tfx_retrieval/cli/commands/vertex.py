@@ -9,13 +9,17 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from tfx_retrieval.cli import data as data_checks
-from tfx_retrieval.cli import files, inputs, progress
+from tfx_retrieval.cli import files, inputs, progress, table_options
 from tfx_retrieval.errors import Problem
 
 if TYPE_CHECKING:
     from tfx_retrieval.pipelines.vertex.submit import Progress, Submission
 
 _PATH = click.Path(path_type=pathlib.Path)
+
+
+def _bigquery_options(command: Any) -> Any:
+    return table_options.apply(table_options.bigquery_options(), command)
 
 
 @click.command("compile", short_help="Compile the pipeline for Vertex AI.")
@@ -26,15 +30,7 @@ _PATH = click.Path(path_type=pathlib.Path)
     help="Table that a run reads by default: gs://… (a file, a folder, or a pattern, also with "
     "{SPAN} or {YYYY}-{MM}-{DD}), or bq://PROJECT.DATASET.TABLE.",
 )
-@click.option("--query", help="GoogleSQL that reads the table from BigQuery; @FILE reads a file.")
-@click.option("--query-parameters", help="Parameters of the query: a JSON object.")
-@click.option("--bigquery-project", "project", help="Project that pays for reading BigQuery.")
-@click.option("--bigquery-location", "location", help="Location of the BigQuery data.")
-@click.option(
-    "--maximum-bytes-billed",
-    type=click.IntRange(min=1),
-    help="Most that reading BigQuery may cost, in bytes.  [default: 100000000000]",
-)
+@_bigquery_options
 @click.option("--pipeline-root", required=True, help="Folder for artifacts: gs://…")
 @click.option("--image", required=True, help="Container image that has this package.")
 @click.option("--output", type=_PATH, required=True, help="Pipeline job file to write (.json).")
@@ -102,6 +98,9 @@ def compile_(
     if (options["dataflow_project"] is None) != (options["dataflow_region"] is None):
         raise click.UsageError("--dataflow-project and --dataflow-region need one another")
     problems = inputs.Problems()
+    table = table_options.from_arguments(options)
+    with problems.collected():
+        table = table.checked()
     machine_types = inputs.parse_assignments("--machine", machines, problems)
     accelerator_types = inputs.parse_assignments("--accelerator", accelerators, problems)
     with problems.collected():
@@ -123,6 +122,7 @@ def compile_(
             job = vertex_job.JobOptions(
                 feature_config,
                 model_config,
+                table=table,
                 split=split,
                 machines=machine_types,
                 accelerators=accelerator_types,
