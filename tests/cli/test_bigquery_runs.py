@@ -138,7 +138,7 @@ def test_what_bigquery_refuses_is_told(invoke, arguments, fake_bigquery, tmp_pat
     assert not (tmp_path / "run").exists()
 
 
-def test_credentials_are_asked_for(invoke, arguments, monkeypatch, tmp_path) -> None:
+def test_credentials_and_a_project_are_asked_for(invoke, arguments, monkeypatch, tmp_path) -> None:
     for name in ("GOOGLE_APPLICATION_CREDENTIALS", "GOOGLE_CLOUD_PROJECT"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("HOME", str(tmp_path))
@@ -150,3 +150,13 @@ def test_credentials_are_asked_for(invoke, arguments, monkeypatch, tmp_path) -> 
     assert done.exit_code == 2
     assert "gcloud auth application-default login" in done.stderr
     assert not (tmp_path / "run").exists()
+
+    user = {"type": "authorized_user", "client_id": "a", "client_secret": "b", "refresh_token": "c"}
+    (tmp_path / "user.json").write_text(json.dumps(user))
+    monkeypatch.setenv("GOOGLE_APPLICATION_CREDENTIALS", str(tmp_path / "user.json"))
+
+    done = invoke("run", *arguments, "--query", "SELECT 1")
+
+    assert done.exit_code == 2
+    assert "BigQuery project\n" in done.stderr
+    assert "--bigquery-project" in done.stderr

@@ -214,7 +214,13 @@ def _check_table(
             data_checks.check_columns(feature_config, table.files, split)
     elif not (output / run_directory.METADATA).exists():
         # A folder with an earlier run may hold the rows already, which takes no credentials.
-        table.ask_bigquery(feature_config, split)
+        with (
+            progress.temporary_log("run") as log,
+            progress.quiet_libraries(log) as terminal,
+            progress.Progress(terminal.console) as shown,
+            shown.step("Asking BigQuery for the cost"),
+        ):
+            table.ask_bigquery(feature_config, split)
 
 
 def _cost(start: float) -> str:
