@@ -205,7 +205,10 @@ def main(
                     click.echo(f"{task.title}, {rows:,} rows, round {number + 1}: {way}", err=True)
                     output = f"{scratch}/{way}-{number}"
                     python = torch_python or sys.executable
-                    rounds[way].append(measure(way, task.name, str(path), output, python))
+                    measured = measure(way, task.name, str(path), output, python)
+                    rounds[way].append(measured)
+                    # What is known stays known if the next way is broken off.
+                    click.echo(f"  {speed_report.one_line(measured)}", err=True)
         title = f"{task.title}: {rows:,} rows, {speed_sets.EPOCHS} epochs"
         speed_report.print_set(console, title, rounds)
         if task.synthetic:

@@ -68,6 +68,15 @@ def middle(values: Sequence[float]) -> str:
     return f"{text} ({_number(min(values))}-{_number(max(values))})"
 
 
+def one_line(measured: Measured) -> str:
+    """Returns what one process took, in a line."""
+    figures = (
+        f"{_number(value)} {title}"
+        for value, title in zip(measured.whole().values(), ("s", "CPU s", "MiB"), strict=True)
+    )
+    return ", ".join(figures)
+
+
 def print_set(console: rich.console.Console, title: str, rounds: Rounds) -> None:
     """Prints times, memory, quality, steps and ratios of all ways over one table.
 
