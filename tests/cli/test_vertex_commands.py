@@ -159,8 +159,8 @@ def test_compile_chooses_machines_and_dataflow(invoke, tmp_path) -> None:
         (["--data", "gs://bucket/rows", "--machine", "Trainer=n1-standard-8"], ["TwoTowerTrainer"]),
         (["--data", "gs://bucket/rows", "--machine", "TwoTowerTrainer=big"], ["machine type"]),
         (["--data", "gs://bucket/rows", "--dataflow-project", "p"], ["--dataflow-region"]),
-        (["--data", "bq://a"], ["BigQuery table", "PROJECT.DATASET.TABLE"]),
-        (["--query", "SELECT 1", "--query-parameters", "{"], ["query_parameters", "no JSON"]),
+        (["--data", "bq://a"], ["--data bq://a\n", "PROJECT.DATASET.TABLE"]),
+        (["--query", "SELECT 1", "--query-parameters", "{"], ["--query-parameters\n", "no JSON"]),
         (["--query", "@absent.sql"], ["--query @absent.sql"]),
         (
             [
