@@ -30,7 +30,7 @@ format: setup ## Formats the sources
 	$(PYTHON) -m ruff check --fix .
 	$(PYTHON) -m ruff format .
 
-bench: setup ## Measures speed on data that you have: BENCH_ARGS="--help"
+bench: setup ## Measures speed beside stock TFX and a bare script: BENCH_ARGS="--help"
 	@$(PYTHON) tests/bench/bench_generate.py
 	@$(PYTHON) tests/bench/bench_speed.py $(BENCH_ARGS)
 

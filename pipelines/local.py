@@ -25,6 +25,7 @@ from tfx_retrieval.components.interaction_example_gen.table_spec import SplitSpe
 from tfx_retrieval.config import to_dict
 from tfx_retrieval.pipelines import retrieval, run_lock
 from tfx_retrieval.pipelines.run_store import RunStore
+from tfx_retrieval.pipelines.sources import BigQuerySource
 from tfx_retrieval.proto import feature_config_pb2, model_config_pb2
 
 METRICS_FILE = "metrics.json"
@@ -54,7 +55,7 @@ class RunResult:
 
 
 def run(
-    data: str,
+    data: str | BigQuerySource,
     feature_config: feature_config_pb2.FeatureConfig,
     model_config: model_config_pb2.ModelConfig,
     output: str,
@@ -72,7 +73,8 @@ def run(
     """Runs every step from raw rows to a pushed index; finished steps are reused.
 
     Args:
-        data: CSV or Parquet file, pattern or directory.
+        data: CSV or Parquet file, pattern or directory, `bq://PROJECT.DATASET.TABLE`, or a
+            BigQuerySource.
         feature_config: A resolved FeatureConfig.
         model_config: A resolved ModelConfig.
         output: Run directory; made if it does not exist.
@@ -103,7 +105,7 @@ def run(
         made = retrieval.create_pipeline(
             PIPELINE_NAME,
             str(directory / ARTIFACTS_DIR),
-            data if "://" in data else str(pathlib.Path(data).absolute()),
+            _absolute(data) if isinstance(data, str) else data,
             feature_config,
             model_config,
             serving_model_dir=str(directory / SERVING_DIR),
@@ -119,7 +121,7 @@ def run(
         _execute(made, runner, on_progress or (lambda *_: None))
         _copy_modules(store, directory / MODULES_DIR)
         arguments = {
-            "data": data,
+            "data": data if isinstance(data, str) else dataclasses.asdict(data),
             "split": split,
             "runner": runner,
             "epochs": epochs,
@@ -136,6 +138,10 @@ def run(
         if not blessed:
             _LOGGER.warning("not blessed, so nothing was pushed: see checks in %s", METRICS_FILE)
         return RunResult(directory, metrics, blessed)
+
+
+def _absolute(data: str) -> str:
+    return data if "://" in data else str(pathlib.Path(data).absolute())
 
 
 def _execute(made: pipeline.Pipeline, runner: str, on_progress: Callable[[str, str], None]) -> None:

@@ -10,8 +10,8 @@ from tfx.orchestration import data_types
 from tfx_retrieval.components.bigquery_example_gen.component import (
     DEFAULT_MAXIMUM_BYTES_BILLED,
     BigQueryInteractionExampleGen,
-    check_source,
 )
+from tfx_retrieval.components.bigquery_example_gen.query import BIGQUERY_SCHEME
 from tfx_retrieval.components.interaction_example_gen import executor
 from tfx_retrieval.components.interaction_example_gen.component import (
     InteractionExampleGen,
@@ -19,8 +19,6 @@ from tfx_retrieval.components.interaction_example_gen.component import (
     single_input,
 )
 from tfx_retrieval.components.interaction_example_gen.table_spec import TableSpec
-
-BIGQUERY_SCHEME = "bq://"
 
 EXAMPLE_GEN_ID = InteractionExampleGen.__name__
 """Id of the node that reads the rows, wherever they are: what reads its outputs need not know."""
@@ -49,18 +47,6 @@ class BigQuerySource:
     location: str | None = None
     maximum_bytes_billed: int = DEFAULT_MAXIMUM_BYTES_BILLED
     use_storage_api: bool = True
-
-
-def check_bigquery(source: BigQuerySource) -> None:
-    """Checks a source before parts of it become runtime parameters, which hide their values.
-
-    Args:
-        source: Where the rows are.
-
-    Raises:
-        InputError: With everything that is wrong.
-    """
-    check_source(source.table, source.query, source.query_parameters)
 
 
 Data: TypeAlias = "str | data_types.RuntimeParameter | BigQuerySource"

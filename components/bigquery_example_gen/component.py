@@ -16,8 +16,7 @@ from tfx_retrieval.components.interaction_example_gen import executor as interac
 from tfx_retrieval.components.interaction_example_gen.table_spec import TableSpec
 from tfx_retrieval.errors import InputError
 
-# About 60 US cents at the on-demand price of 2026.
-DEFAULT_MAXIMUM_BYTES_BILLED = 100_000_000_000
+DEFAULT_MAXIMUM_BYTES_BILLED = query.DEFAULT_MAXIMUM_BYTES_BILLED
 
 
 class BigQueryInteractionExampleGenSpec(ComponentSpec):

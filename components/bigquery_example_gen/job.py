@@ -19,6 +19,9 @@ if TYPE_CHECKING:
 
 _logger = logging.getLogger("tfx_retrieval.bigquery_example_gen")
 
+# Google's client would go on for ten minutes without a network.
+_ANSWER_SECONDS = 60.0
+
 _LABELS = {"created-by": "tfx-retrieval"}
 
 
@@ -68,13 +71,17 @@ def make_client(project: str | None, location: str | None) -> bigquery.Client:
     try:
         return bigquery.Client(project=project, location=location)
     except exceptions.DefaultCredentialsError as error:
+        # A file that was named, and is missing or none of Google's, is what to tell of.
+        named = os.environ.get("GOOGLE_APPLICATION_CREDENTIALS")
+        received = f"GOOGLE_APPLICATION_CREDENTIALS={named}: {error}" if named else "none"
         remedy = "Run `gcloud auth application-default login`."
         raise InputError(
-            Problem("Google credentials", "none", "application default credentials", remedy)
+            Problem("Google credentials", received, "application default credentials", remedy)
         ) from error
     except OSError as error:
+        remedy = "Name it (--bigquery-project), or set GOOGLE_CLOUD_PROJECT."
         raise InputError(
-            Problem("BigQuery project", "nothing", "a project id", str(error))
+            Problem("BigQuery project", "nothing", "the project that pays", remedy)
         ) from error
 
 
@@ -90,6 +97,7 @@ def check_cost(client: bigquery.Client, job: QueryJob) -> int:
 
     Raises:
         InputError: If they are more than allowed, or BigQuery refuses the query.
+        google.api_core.exceptions.RetryError: BigQuery does not answer.
     """
     from google.cloud import bigquery
 
@@ -97,7 +105,14 @@ def check_cost(client: bigquery.Client, job: QueryJob) -> int:
         dry_run=True, use_query_cache=False, query_parameters=_parameters(job), labels=_LABELS
     )
     with _refusals_explained(job):
-        size = client.query(job.sql, job_config=config).total_bytes_processed or 0
+        answer = client.query(
+            job.sql,
+            job_config=config,
+            retry=bigquery.DEFAULT_RETRY.with_timeout(_ANSWER_SECONDS),
+            job_retry=None,
+            timeout=_ANSWER_SECONDS,
+        )
+        size = answer.total_bytes_processed or 0
     if size > job.maximum_bytes_billed:
         raise InputError(
             Problem(

@@ -13,6 +13,12 @@ from typing import Any
 
 from tfx_retrieval.errors import InputError, Problem
 
+BIGQUERY_SCHEME = "bq://"
+"""What a table's name begins with where a path could stand too."""
+
+# About 60 US cents at the on-demand price of 2026.
+DEFAULT_MAXIMUM_BYTES_BILLED = 100_000_000_000
+
 _TABLE = re.compile(
     r"(?:(?P<project>(?:[a-z0-9.-]+:)?[a-z][a-z0-9-]{4,28}[a-z0-9])\.)?"
     r"(?P<dataset>\w{1,1024})\.(?P<table>[\w$ -]{1,1024})"

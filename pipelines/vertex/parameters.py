@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
-from collections.abc import Mapping
+import math
+import re
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
+from tfx_retrieval.components.bigquery_example_gen import query
 from tfx_retrieval.errors import InputError, Problem
 from tfx_retrieval.pipelines.vertex.names import nearest, raise_problems
 from tfx_retrieval.pipelines.vertex.spec import PARAMETER_TYPES, PipelineJob
@@ -24,25 +28,75 @@ class RunParameter:
         name: Name in the pipeline job.
         type: Its Python type.
         doc: What it does.
+        problems: Returns what is wrong with a value of that type, given what messages call it.
     """
 
     name: str
     type: type
     doc: str
+    problems: Callable[[Any, str], list[Problem]] = lambda value, where: []
+
+
+def _number_problems(value: float, where: str) -> list[Problem]:
+    if value >= 0 and math.isfinite(value):
+        return []
+    return [Problem(where, repr(value), "a number above 0; 0 leaves the ModelConfig's")]
+
+
+def _date_problems(value: str, where: str) -> list[Problem]:
+    if value == "today" or re.fullmatch(r"\d{4}-\d{2}-\d{2}", value):
+        return []
+    return [Problem(where, repr(value), "a date such as 2026-12-24, or today")]
+
+
+def _query_parameter_problems(value: str, where: str) -> list[Problem]:
+    try:
+        query.parse_parameters(value, where)
+    except InputError as error:
+        return list(error.problems)
+    return []
+
+
+def _table_problems(value: str, where: str) -> list[Problem]:
+    if value and not query.source_problems(query.Source(table=value)):
+        return []
+    return [Problem(where, repr(value), "PROJECT.DATASET.TABLE or DATASET.TABLE")]
 
 
 RUN_PARAMETERS: Mapping[str, RunParameter] = {
     parameter.name: parameter
     for parameter in (
         RunParameter("data", str, "Folder with the interaction table."),
-        RunParameter("table", str, "BigQuery table of interactions, PROJECT.DATASET.TABLE."),
-        RunParameter("query_parameters", str, "Parameters of the BigQuery query, a JSON object."),
-        RunParameter("run_date", str, "Date of exported embeddings, YYYY-MM-DD, or today."),
-        RunParameter("epochs", int, "Passes over the training examples."),
-        RunParameter("batch_size", int, "Examples in a training batch, over all replicas."),
-        RunParameter("learning_rate", float, "Learning rate of the optimiser."),
+        RunParameter(
+            "table",
+            str,
+            "BigQuery table of interactions, PROJECT.DATASET.TABLE.",
+            _table_problems,
+        ),
+        RunParameter(
+            "query_parameters",
+            str,
+            "Parameters of the BigQuery query, a JSON object.",
+            _query_parameter_problems,
+        ),
+        RunParameter(
+            "run_date",
+            str,
+            "Date of exported embeddings, YYYY-MM-DD, or today.",
+            _date_problems,
+        ),
+        RunParameter("epochs", int, "Passes over the training examples.", _number_problems),
+        RunParameter(
+            "batch_size",
+            int,
+            "Examples in a training batch, over all replicas.",
+            _number_problems,
+        ),
+        RunParameter("learning_rate", float, "Learning rate of the optimiser.", _number_problems),
     )
 }
+
+_KINDS: Mapping[type, str] = {str: "STRING", int: "NUMBER_INTEGER", float: "NUMBER_DOUBLE"}
 
 
 def runtime_parameters(**defaults: Value | None) -> dict[str, data_types.RuntimeParameter]:
@@ -102,7 +156,8 @@ def resolve_parameters(job: PipelineJob, given: Mapping[str, Any] | None) -> dic
         A value for each parameter of the job.
 
     Raises:
-        InputError: If a name is not one of the job's, a type is wrong or a value is missing.
+        InputError: With each name that is not one of the job's, each value that is of another type
+            or that its parameter cannot have, and each that is missing.
     """
     definitions = job.parameter_definitions
     problems = []
@@ -117,13 +172,17 @@ def resolve_parameters(job: PipelineJob, given: Mapping[str, Any] | None) -> dic
         where = f"parameter {name!r}"
         if name not in definitions:
             remedy = nearest(name, definitions)
-            problems.append(Problem(where, "it", f"a parameter of {job.source}", remedy))
+            expected = f"a parameter of {job.source}"
+            problems.append(Problem(where, "none of that name", expected, remedy))
             continue
         kind = definitions[name].get("parameterType", "STRING")
         if not _is_of(value, kind):
             problems.append(Problem(where, repr(value), f"a value of type {kind}"))
-        elif kind == "NUMBER_INTEGER":
+            continue
+        if kind == "NUMBER_INTEGER":
             values[name] = int(value)
+        if name in RUN_PARAMETERS and kind == _KINDS[RUN_PARAMETERS[name].type]:
+            problems += RUN_PARAMETERS[name].problems(values[name], where)
     for name in definitions:
         if name not in values:
             problems.append(
@@ -142,32 +201,29 @@ def _is_of(value: Any, kind: str) -> bool:
     return isinstance(value, types)
 
 
-def parse_assignments(job: PipelineJob, assignments: Mapping[str, str]) -> dict[str, Any]:
-    """Turns parameter values from a command line, all text, into the types that the job declares.
+def parse_texts(job: PipelineJob, given: Mapping[str, Any]) -> dict[str, Any]:
+    """Turns texts, as a command line gives them, into the numbers that the job declares.
 
     Args:
         job: The compiled job.
-        assignments: Text by parameter name.
+        given: Values by parameter name.
 
     Returns:
-        Values by parameter name; unknown names pass through for `resolve_parameters` to report.
-
-    Raises:
-        InputError: If a text is no number where one is declared.
+        Values by parameter name; unknown names and texts that are no number pass through for
+        `resolve_parameters` to report.
     """
-    problems = []
-    values: dict[str, Any] = {}
-    for name, text in assignments.items():
-        kind = job.parameter_definitions.get(name, {}).get("parameterType", "STRING")
-        try:
-            if kind == "NUMBER_INTEGER":
-                values[name] = int(text)
-            elif kind == "NUMBER_DOUBLE":
-                values[name] = float(text)
-            else:
-                values[name] = text
-        except ValueError:
-            problems.append(Problem(f"parameter {name!r}", repr(text), f"a value of type {kind}"))
-    if problems:
-        raise InputError(problems)
-    return values
+    return {
+        name: _number(value, job.parameter_definitions.get(name, {}).get("parameterType"))
+        if isinstance(value, str)
+        else value
+        for name, value in given.items()
+    }
+
+
+def _number(text: str, kind: str | None) -> str | int | float:
+    with contextlib.suppress(ValueError):
+        if kind == "NUMBER_INTEGER":
+            return int(text)
+        if kind == "NUMBER_DOUBLE":
+            return float(text)
+    return text

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 from tfx_retrieval.errors import InputError, Problem
 from tfx_retrieval.pipelines.vertex import names
-from tfx_retrieval.pipelines.vertex.parameters import resolve_parameters
+from tfx_retrieval.pipelines.vertex.lint import lint
+from tfx_retrieval.pipelines.vertex.parameters import parse_texts, resolve_parameters
 from tfx_retrieval.pipelines.vertex.spec import PipelineJob, load_job
 from tfx_retrieval.pipelines.vertex.submit_options import (
     Connection,
@@ -84,6 +85,58 @@ class PipelineFailedError(RuntimeError):
         super().__init__("\n".join([*lines, f"  {url}"]))
 
 
+@dataclasses.dataclass(frozen=True)
+class Checked:
+    """A compiled pipeline and options that can be sent.
+
+    Attributes:
+        spec_path: The file.
+        job: Its content, with the parameters of this run.
+        options: The options, completed from the environment.
+    """
+
+    spec_path: str
+    job: PipelineJob
+    options: SubmitOptions
+
+
+def check(spec_path: str, options: SubmitOptions, schedule: Schedule | None = None) -> Checked:
+    """Checks what would be sent, without asking anybody.
+
+    Args:
+        spec_path: A file that `compile.compile_pipeline` wrote.
+        options: How and where it runs.
+        schedule: When it runs; None: once.
+
+    Returns:
+        What to send.
+
+    Raises:
+        InputError: With everything that is wrong with the file, its parameters, the options and
+            the schedule.
+    """
+    options = with_environment(options)
+    problems: list[Problem] = []
+    job = None
+    try:
+        job = load_job(spec_path)
+        given = parse_texts(job, options.parameters)
+        job = job.with_parameters(resolve_parameters(job, given))
+    except InputError as error:
+        problems += error.problems
+    if job is not None:
+        problems += lint(job, check_root=options.pipeline_root is None, check_imports=False)
+    problems += option_problems(options)
+    if schedule is not None:
+        problems += schedule_problems(schedule)
+        if options.job_id is not None:
+            expected = "none; each run of a schedule gets its own"
+            problems.append(Problem("--job-id", repr(options.job_id), expected))
+    names.raise_problems(problems)
+    assert job is not None
+    return Checked(spec_path, job, options)
+
+
 def submit(
     spec_path: str, options: SubmitOptions, connection: Connection | None = None
 ) -> Submission:
@@ -100,12 +153,13 @@ def submit(
     Raises:
         InputError: If the file, an option or the credentials are wrong, or Vertex AI refuses.
     """
-    job, resource, options = _pipeline_job(spec_path, options, connection or Connection())
+    checked = check(spec_path, options)
+    resource, options = _pipeline_job(checked, connection or Connection())
     with _refusals_explained(options):
         resource.submit(service_account=options.service_account, network=options.network)
     _LOGGER.info("submitted %s", resource.resource_name)
     return Submission(
-        resource.resource_name, _job_url(resource.resource_name), resource, tuple(job.tasks)
+        resource.resource_name, _job_url(resource.resource_name), resource, tuple(checked.job.tasks)
     )
 
 
@@ -130,13 +184,9 @@ def create_schedule(
         InputError: If the file, an option, the schedule or the credentials are wrong, or Vertex AI
             refuses.
     """
-    problems = schedule_problems(schedule)
-    if options.job_id is not None:
-        problems.append(
-            Problem("--job-id", repr(options.job_id), "none; each run of a schedule gets its own")
-        )
-    names.raise_problems(problems)
-    job, resource, options = _pipeline_job(spec_path, options, connection or Connection())
+    checked = check(spec_path, options, schedule)
+    job, options = checked.job, checked.options
+    resource, options = _pipeline_job(checked, connection or Connection())
     with _refusals_explained(options):
         made = resource.create_schedule(
             cron=schedule.cron,
@@ -228,18 +278,10 @@ def _report(
 
 
 def _pipeline_job(
-    spec_path: str, options: SubmitOptions, connection: Connection
-) -> tuple[PipelineJob, aiplatform.PipelineJob, SubmitOptions]:
-    job = load_job(spec_path)
-    options = with_environment(options)
-    problems: list[Problem] = []
-    values: dict[str, Any] = {}
-    try:
-        values = resolve_parameters(job, options.parameters)
-        job = job.with_parameters(values)
-    except InputError as error:
-        problems += error.problems
-    names.raise_problems([*problems, *option_problems(job, options)])
+    checked: Checked, connection: Connection
+) -> tuple[aiplatform.PipelineJob, SubmitOptions]:
+    """Returns the client's job, and the options with the project that it runs in."""
+    options = checked.options
     credentials = connection.credentials
     if credentials is None:
         credentials, options = _default_credentials(options)
@@ -261,11 +303,11 @@ def _pipeline_job(
             Problem("--region", repr(options.region), "a region of Vertex AI", str(error))
         ) from error
     resource = aiplatform.PipelineJob(
-        display_name=options.display_name or job.name,
-        template_path=spec_path,
+        display_name=options.display_name or checked.job.name,
+        template_path=checked.spec_path,
         job_id=options.job_id,
         pipeline_root=options.pipeline_root,
-        parameter_values=values,
+        parameter_values=checked.job.document["runtimeConfig"]["parameterValues"],
         enable_caching=options.enable_caching,
         encryption_spec_key_name=options.encryption_key,
         labels=dict(options.labels),
@@ -274,7 +316,7 @@ def _pipeline_job(
         location=options.region,
         failure_policy="fast" if options.fail_fast else None,
     )
-    return job, resource, options
+    return resource, options
 
 
 def _import_client() -> Any:

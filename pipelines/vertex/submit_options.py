@@ -10,8 +10,6 @@ from typing import TYPE_CHECKING, Any
 
 from tfx_retrieval.errors import Problem
 from tfx_retrieval.pipelines.vertex import names
-from tfx_retrieval.pipelines.vertex.lint import lint
-from tfx_retrieval.pipelines.vertex.spec import PipelineJob
 
 if TYPE_CHECKING:
     from google.auth.credentials import Credentials
@@ -35,7 +33,8 @@ class SubmitOptions:
     Attributes:
         project: Project id; None takes the one of the environment or the credentials.
         region: Region, such as `europe-west4`; None takes GOOGLE_CLOUD_REGION.
-        parameters: Values of the pipeline's parameters.
+        parameters: Values of the pipeline's parameters; text is read as a number where the job
+            declares one.
         display_name: Title of the job; the pipeline's name by default.
         job_id: Id of the job; the pipeline's name and the time by default.
         pipeline_root: Folder for artifacts, in place of the compiled one.
@@ -106,18 +105,16 @@ def with_environment(options: SubmitOptions) -> SubmitOptions:
     )
 
 
-def option_problems(job: PipelineJob, options: SubmitOptions) -> list[Problem]:
-    """Returns what is wrong with a job or the options it would run with.
+def option_problems(options: SubmitOptions) -> list[Problem]:
+    """Returns what is wrong with the options of a run, but for its parameters.
 
     Args:
-        job: The compiled job.
-        options: How and where it would run.
+        options: How and where a job would run.
 
     Returns:
         The problems.
     """
-    problems = lint(job, check_root=options.pipeline_root is None, check_imports=False)
-    problems += names.project_problems(options.project)
+    problems = names.project_problems(options.project)
     problems += names.region_problems(options.region)
     if options.region is None:
         # Google's client would take us-central1 without a word.

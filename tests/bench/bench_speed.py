@@ -1,11 +1,13 @@
 """Times the stock pipeline, this project's and a bare script over the same rows.
 
-    python tests/bench/bench_speed.py --data ML_1M [--repeat 3] [--torch-python PYTHON]
+    python tests/bench/bench_speed.py [--online-retail] [--data ML_1M] [--repeat 3]
+        [--torch-python PYTHON]
     python tests/bench/bench_speed.py --rows 100000 --rows 1000000 --rows 10000000 --only ours
 
-Each runs as a process of its own, in turn, so that a drift of the machine's speed meets all of
-them; the ratios of one run are what counts. PyTorch trains the same model on the same features if
-an interpreter that has torch, numpy and pyarrow is named.
+Without options it takes the bundled Online Retail. Each way runs as a process of its own, in turn,
+so that a drift of the machine's speed meets all of them; the ratios of one run are what counts.
+PyTorch trains the same model on the same features if an interpreter that has torch, numpy and
+pyarrow is named.
 """
 
 from __future__ import annotations
@@ -14,41 +16,48 @@ import dataclasses
 import json
 import os
 import pathlib
-import statistics
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator
 
 import click
 import movielens
+import numpy as np
+import online_retail
+import pyarrow as pa
+import pyarrow.csv
 import rich.console
-import rich.table
+import speed_report
+import speed_sets
+from speed_report import Measured
+
+from tfx_retrieval import demo
 
 _HERE = pathlib.Path(__file__).parent
-_FEATURES, _MODEL = _HERE / "speed_features.json", _HERE / "speed_model.json"
+_CONFIGS = {
+    "movielens": (_HERE / "speed_features.json", _HERE / "speed_model.json"),
+    "retail": (demo.FEATURES, demo.MODEL),
+}
+_WAYS = ("stock", "ours", "bare", "torch")
 
 
-@dataclasses.dataclass
-class Measured:
-    """What one process took.
+@dataclasses.dataclass(frozen=True)
+class Task:
+    """One table to measure on.
 
     Attributes:
-        wall: Seconds from start to exit, imports included.
-        cpu: CPU seconds of the process and its children.
-        peak_mib: Largest resident memory of one process, in MiB.
-        steps: Figures that the process itself noted of its steps.
-        epochs: Seconds of each pass of the training, where noted.
-        metrics: Quality of the model, where measured.
+        name: A key of `speed_sets.SETS`.
+        title: What it is, for people.
+        read: Returns it.
+        synthetic: Whether it is one of several sizes.
     """
 
-    wall: float
-    cpu: float
-    peak_mib: float
-    steps: dict[str, dict[str, float]]
-    epochs: list[float]
-    metrics: dict[str, float]
+    name: str
+    title: str
+    read: Callable[[], pa.Table]
+    synthetic: bool = False
 
 
 def run(script: str, *arguments: str, python: str = sys.executable) -> Measured:
@@ -81,134 +90,131 @@ def run(script: str, *arguments: str, python: str = sys.executable) -> Measured:
         raise click.ClickException(f"{script} failed:\n" + "\n".join(lines[-15:]))
     (noted,) = (line for line in lines if line.startswith("MEASURED "))
     content = json.loads(noted.removeprefix("MEASURED "))
-    return Measured(
-        wall,
-        usage.ru_utime + usage.ru_stime,
-        usage.ru_maxrss / 1024,
-        content["steps"],
-        content.get("epochs", []),
-        content.get("metrics", {}),
-    )
+    # A process that measures its steps resets what the kernel knows of its peak.
+    content["peak_mib"] = max(content.get("peak_mib", 0.0), usage.ru_maxrss / 1024)
+    return Measured(wall=wall, cpu=usage.ru_utime + usage.ru_stime, **content)
 
 
-def _middle(values: Sequence[float]) -> str:
-    values = sorted(values)
-    spread = f" ({values[0]:.1f}-{values[-1]:.1f})" if len(values) > 1 else ""
-    return f"{statistics.median(values):.1f}{spread}"
+def measure(way: str, name: str, table: str, output: str, torch_python: str) -> Measured:
+    """Runs one of the ways over a table.
 
+    Args:
+        way: One of `stock`, `ours`, `bare` and `torch`.
+        name: A key of `speed_sets.SETS`.
+        table: CSV file.
+        output: Directory that it may make.
+        torch_python: Interpreter with PyTorch.
 
-def _print(rounds: dict[str, list[Measured]], rows: int) -> None:
-    console = rich.console.Console(width=100, highlight=False)
-    quality = ("recall@10", "recall@100")
-    table = rich.table.Table(
-        "", "wall s", "CPU s", "peak MiB", "last epoch s", *quality, title=f"{rows:,} rows"
-    )
-    for name, measured in rounds.items():
-        table.add_row(
-            name,
-            _middle([m.wall for m in measured]),
-            _middle([m.cpu for m in measured]),
-            f"{max(m.peak_mib for m in measured):.0f}",
-            _middle([m.epochs[-1] for m in measured]) if measured[0].epochs else "",
-            *(f"{measured[0].metrics[q]:.4f}" if measured[0].metrics else "" for q in quality),
-        )
-    console.print(table)
-    steps = rich.table.Table("step", "wall s", "CPU s", "peak MiB")
-    for name, measured in rounds.items():
-        steps.add_section()
-        for step in measured[0].steps:
-            found = [m.steps[step] for m in measured]
-            steps.add_row(
-                f"{name}: {step}",
-                _middle([f["wall"] for f in found]),
-                _middle([f["cpu"] for f in found]) if "cpu" in found[0] else "",
-                f"{max(f['peak_mib'] for f in found):.0f}" if "peak_mib" in found[0] else "",
-            )
-    console.print(steps)
-    _print_ratios(console, rounds)
-
-
-def _print_ratios(console: rich.console.Console, rounds: dict[str, list[Measured]]) -> None:
-    ours = rounds["ours"]
-
-    def ratio(name: str, theirs: list[float], mine: list[float]) -> None:
-        pairs = [t / m for t, m in zip(theirs, mine, strict=True)]
-        console.print(f"{name}: {_middle(pairs)}")
-
-    def steps(measured: list[Measured], *names: str) -> list[float]:
-        return [sum(m.steps[name]["wall"] for name in names) for m in measured]
-
-    def last_epochs(measured: list[Measured]) -> list[float]:
-        return [m.epochs[-1] for m in measured]
-
-    if "stock" in rounds:
-        stock = rounds["stock"]
-        ratio("stock / ours, whole", [m.wall for m in stock], [m.wall for m in ours])
-        example_gen = steps(ours, "InteractionExampleGen")
-        ratio("stock / ours, ExampleGen", steps(stock, "CsvExampleGen"), example_gen)
-        middle = ("StatisticsGen", "Transform")
-        ratio(
-            "stock / ours, StatisticsGen + Transform", steps(stock, *middle), steps(ours, *middle)
-        )
-        ratio("stock / ours, last epoch", last_epochs(stock), last_epochs(ours))
-    if "torch" in rounds:
-        ratio("PyTorch / ours, last epoch", last_epochs(rounds["torch"]), last_epochs(ours))
-    if "bare" in rounds:
-        bare = [m.wall for m in rounds["bare"]]
-        ratio("ours / bare, whole", [m.wall for m in ours], bare)
-        without = [m.wall - m.steps["RetrievalEvaluator"]["wall"] for m in ours]
-        ratio("ours / bare, without the evaluation that bare has not", without, bare)
-
-
-def _measure(name: str, table: str, output: str, torch_python: str | None) -> Measured:
-    """Runs one of the ways over a CSV file."""
-    if name == "stock":
-        measured = run("run_stock.py", str(pathlib.Path(table).parent), output)
-        quality = run("stock_quality.py", output)
+    Returns:
+        What it took.
+    """
+    if way == "stock":
+        measured = run("run_stock.py", name, str(pathlib.Path(table).parent), output)
+        quality = run("stock_quality.py", name, output)
         return dataclasses.replace(measured, metrics=quality.metrics)
-    if name == "torch":
-        return run("run_torch.py", table, python=torch_python or sys.executable)
-    if name == "bare":
-        return run("run_bare.py", table, f"{output}.npz")
-    return run("run_ours.py", table, str(_FEATURES), str(_MODEL), output)
+    if way == "torch":
+        return run("run_torch.py", name, table, python=torch_python)
+    if way == "bare":
+        return run("run_bare.py", name, table, f"{output}.npz")
+    features, model = map(str, _CONFIGS[name])
+    return run("run_ours.py", table, features, model, output)
+
+
+def tasks(
+    data: pathlib.Path | None, retail: bool, sizes: tuple[int, ...], sample: int | None
+) -> Iterator[Task]:
+    """Returns what to measure on; the tables are read when they are needed.
+
+    Args:
+        data: MovieLens-1M directory.
+        retail: Whether Online Retail is wanted.
+        sizes: Rows of synthetic tables.
+        sample: Rows to draw from the real tables; None takes all.
+    """
+    if retail:
+        yield Task(
+            "retail",
+            "Online Retail with the demo's configs, random split",
+            lambda: sampled(online_retail.read(), sample),
+        )
+    if data is not None:
+        yield Task(
+            "movielens",
+            "MovieLens-1M, random split",
+            lambda: sampled(movielens.read_ml_1m(data), sample),
+        )
+    for rows in sorted(sizes):
+        yield Task(
+            "movielens", "synthetic, Zipf", lambda rows=rows: movielens.synthetic(rows), True
+        )
+
+
+def sampled(table: pa.Table, rows: int | None) -> pa.Table:
+    """Returns random rows in the order of the table, or all of them."""
+    if rows is None or rows >= len(table):
+        return table
+    return table.take(np.sort(np.random.default_rng(0).permutation(len(table))[:rows]))
+
+
+def write_csv(table: pa.Table, path: pathlib.Path) -> None:
+    """Writes `table` as CSV; the header is unquoted, since CsvExampleGen splits it at commas."""
+    options = pyarrow.csv.WriteOptions(include_header=False)
+    with path.open("wb") as file:
+        file.write((",".join(table.column_names) + "\n").encode())
+        pyarrow.csv.write_csv(table, file, options)
 
 
 @click.command()
 @click.option("--data", type=click.Path(path_type=pathlib.Path), help="MovieLens-1M directory.")
-@click.option("--rows", "sizes", type=int, multiple=True, help="Synthetic rows instead.")
+@click.option("--online-retail", "retail", is_flag=True, help="The bundled data set.")
+@click.option("--rows", "sizes", type=int, multiple=True, help="Synthetic rows; repeat for growth.")
+@click.option("--sample", type=int, help="Rows to draw from real data.  [default: all]")
 @click.option("--repeat", default=1, show_default=True, help="Rounds.")
-@click.option("--only", multiple=True, type=click.Choice(["stock", "ours", "bare", "torch"]))
+@click.option("--only", multiple=True, type=click.Choice(_WAYS), help="Ways; ours must be one.")
 @click.option("--torch-python", help="Interpreter with torch; adds PyTorch to the comparison.")
 def main(
     data: pathlib.Path | None,
+    retail: bool,
     sizes: tuple[int, ...],
+    sample: int | None,
     repeat: int,
     only: tuple[str, ...],
     torch_python: str | None,
 ) -> None:
-    """Prints the times of the ways side by side."""
-    if (data is None) == (not sizes):
-        raise click.UsageError("give either --data or --rows")
-    names = only or ("stock", "ours", "bare", *(["torch"] if torch_python else []))
-    if "ours" not in names:
+    """Prints times, memory and quality of the ways side by side.
+
+    Without --data, --online-retail and --rows, Online Retail is taken.
+    """
+    ways = only or tuple(way for way in _WAYS if way != "torch" or torch_python)
+    if "ours" not in ways:
         raise click.UsageError("--only must name ours: all others are compared with it")
-    tables = (
-        (movielens.synthetic(rows) for rows in sizes) if sizes else [movielens.read_ml_1m(data)]
-    )
-    for table in tables:
+    console = rich.console.Console(width=speed_report.WIDTH, highlight=False)
+    growth: dict[int, dict[str, list[Measured]]] = {}
+    retail = retail or (data is None and not sizes)
+    for task in tasks(data, retail, sizes, sample):
         with tempfile.TemporaryDirectory() as scratch:
-            path = pathlib.Path(scratch, "data", "ratings.csv")
+            path = pathlib.Path(scratch, "data", "rows.csv")
             path.parent.mkdir()
-            movielens.write_csv(table, path)
+            table = task.read()
             rows = len(table)
+            write_csv(table, path)
             del table
-            rounds: dict[str, list[Measured]] = {name: [] for name in names}
+            rounds: dict[str, list[Measured]] = {way: [] for way in ways}
             for number in range(repeat):
-                for name in names:
-                    click.echo(f"round {number + 1}: {name}", err=True)
-                    output = f"{scratch}/{name}-{number}"
-                    rounds[name].append(_measure(name, str(path), output, torch_python))
-            _print(rounds, rows)
+                for way in ways:
+                    click.echo(f"{task.title}, {rows:,} rows, round {number + 1}: {way}", err=True)
+                    output = f"{scratch}/{way}-{number}"
+                    python = torch_python or sys.executable
+                    measured = measure(way, task.name, str(path), output, python)
+                    rounds[way].append(measured)
+                    # What is known stays known if the next way is broken off.
+                    click.echo(f"  {speed_report.one_line(measured)}", err=True)
+        title = f"{task.title}: {rows:,} rows, {speed_sets.EPOCHS} epochs"
+        speed_report.print_set(console, title, rounds)
+        if task.synthetic:
+            growth[rows] = rounds
+    if len(growth) > 1:
+        speed_report.print_growth(console, growth)
 
 
 if __name__ == "__main__":

@@ -9,8 +9,6 @@ import pathlib
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.csv
-import pyarrow.parquet
 
 
 def read_ml_1m(directory: pathlib.Path) -> pa.Table:
@@ -63,11 +61,3 @@ def synthetic(rows: int, seed: int = 0) -> pa.Table:
             "timestamp": np.sort(random.integers(950_000_000, 1_050_000_000, rows)),
         }
     )
-
-
-def write_csv(table: pa.Table, path: pathlib.Path) -> None:
-    """Writes `table` as CSV with a header, unquoted: CsvExampleGen splits it at commas."""
-    options = pyarrow.csv.WriteOptions(include_header=False)
-    with path.open("wb") as file:
-        file.write((",".join(table.column_names) + "\n").encode())
-        pyarrow.csv.write_csv(table, file, options)

@@ -6,6 +6,7 @@ import sys
 
 import tensorflow as tf
 from meter import StepMeter
+from speed_sets import EPOCHS
 
 from tfx_retrieval import config
 from tfx_retrieval.pipelines import local
@@ -19,10 +20,14 @@ def main(data: str, features: str, model: str, output: str) -> None:
         config.read_feature_config(features),
         config.read_model_config(model),
         output,
+        epochs=EPOCHS,
         on_progress=meter,
     )
-    metrics = {name: result.metrics["eval"][name] for name in ("recall@10", "recall@100")}
-    meter.report(epochs=epoch_seconds(output), metrics=metrics)
+    meter.report(
+        epochs=epoch_seconds(output),
+        metrics=result.metrics["eval"],
+        popularity=result.metrics["baseline"],
+    )
 
 
 def epoch_seconds(output: str) -> list[float]:

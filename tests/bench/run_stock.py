@@ -11,11 +11,17 @@ from tfx import v1 as tfx
 
 from tfx_retrieval import tfx_internal
 
-MODULE = str(pathlib.Path(__file__).parent / "stock_module.py")
+_HERE = pathlib.Path(__file__).parent
 
 
-def main(data_directory: str, output: str) -> None:
-    """Runs the pipeline on the CSV files of a directory."""
+def main(name: str, data_directory: str, output: str) -> None:
+    """Runs the pipeline of a key of `speed_sets.SETS` on the CSV files of a directory."""
+    # TFX packages every file beside the module, so it lies beside what it imports alone.
+    folder = pathlib.Path(output, "module")
+    folder.mkdir(parents=True)
+    for file in (f"stock_{name}.py", "stock_two_tower.py", "speed_sets.py"):
+        shutil.copy(_HERE / file, folder)
+    module = str(folder / f"stock_{name}.py")
     # The other two use the same share of the rows for training.
     splits = [
         tfx.proto.SplitConfig.Split(name="train", hash_buckets=4),
@@ -30,18 +36,15 @@ def main(data_directory: str, output: str) -> None:
     transform = tfx.components.Transform(
         examples=example_gen.outputs["examples"],
         schema=schema_gen.outputs["schema"],
-        module_file=f"{output}/module/stock_module.py",
+        module_file=module,
     )
     trainer = tfx.components.Trainer(
         examples=transform.outputs["transformed_examples"],
         transform_graph=transform.outputs["transform_graph"],
-        module_file=f"{output}/module/stock_module.py",
+        module_file=module,
         train_args=tfx.proto.TrainArgs(),
         eval_args=tfx.proto.EvalArgs(),
     )
-    # TFX packages every file beside the module, so it stands alone.
-    pathlib.Path(output, "module").mkdir(parents=True)
-    shutil.copy(MODULE, f"{output}/module")
     meter = StepMeter()
     made = tfx.dsl.Pipeline(
         pipeline_name="stock",

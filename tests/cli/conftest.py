@@ -5,6 +5,7 @@ from collections.abc import Callable
 
 import pytest
 from click.testing import CliRunner, Result
+from support.fake_bigquery import fake_bigquery, key_text  # noqa: F401
 
 EVAL = {
     "recall@10": 0.12,

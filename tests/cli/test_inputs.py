@@ -58,13 +58,18 @@ def test_wrong_queries(text: str, message: str) -> None:
 
 
 def test_assignments() -> None:
-    assert inputs.parse_assignments("--label", ["a=1", "b=x=y", "c="]) == {
+    problems = inputs.Problems()
+    assert inputs.parse_assignments("--label", ["a=1", "b=x=y", "c="], problems) == {
         "a": "1",
         "b": "x=y",
         "c": "",
     }
+    problems.raise_if_any()
+
+    assert set(inputs.parse_assignments("--label", ["a=1", "=2", "b", "a=3"], problems)) == {"a"}
+
     with pytest.raises(InputError) as caught:
-        inputs.parse_assignments("--label", ["a=1", "=2", "b", "a=3"])
+        problems.raise_if_any()
     assert len(caught.value.problems) == 3
 
 

@@ -159,8 +159,8 @@ def test_compile_chooses_machines_and_dataflow(invoke, tmp_path) -> None:
         (["--data", "gs://bucket/rows", "--machine", "Trainer=n1-standard-8"], ["TwoTowerTrainer"]),
         (["--data", "gs://bucket/rows", "--machine", "TwoTowerTrainer=big"], ["machine type"]),
         (["--data", "gs://bucket/rows", "--dataflow-project", "p"], ["--dataflow-region"]),
-        (["--data", "bq://a"], ["BigQuery table", "PROJECT.DATASET.TABLE"]),
-        (["--query", "SELECT 1", "--query-parameters", "{"], ["query_parameters", "no JSON"]),
+        (["--data", "bq://a"], ["--data bq://a\n", "PROJECT.DATASET.TABLE"]),
+        (["--query", "SELECT 1", "--query-parameters", "{"], ["--query-parameters\n", "no JSON"]),
         (["--query", "@absent.sql"], ["--query @absent.sql"]),
         (
             [
@@ -186,8 +186,8 @@ def test_compile_names_what_is_wrong(invoke, tmp_path, options, messages) -> Non
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        (["--max-runs", "3"], "need --cron"),
-        (["--cron", "0 3 * * *", "--wait"], "--wait follows one job"),
+        (["--max-runs", "3"], "--max-runs\n  expected a schedule (--cron) beside it"),
+        (["--cron", "0 3 * * *", "--wait"], "--wait\n  expected a single job to follow"),
         (["--parameter", "epochs"], "NAME=VALUE"),
         (["--label", "a=1", "--label", "a=2"], "a for a second time"),
         ([], "job.json"),
@@ -198,3 +198,42 @@ def test_submit_names_what_is_wrong(invoke, tmp_path, options, message) -> None:
 
     assert done.exit_code == 2
     assert message in done.stderr
+
+
+def test_submit_names_everything_that_is_wrong_at_once(invoke, tmp_path) -> None:
+    compiled(invoke, tmp_path, "--data", "gs://bucket/rows")
+
+    done = invoke(
+        *("submit", tmp_path / "job.json", "--project", "Some Project", "--region", "europe"),
+        *("--parameter", "epoch=3", "--parameter", "batch_size=many", "--parameter", "data"),
+        *("--parameter", "learning_rate=-1", "--label", "Team=shop", "--label", "x"),
+        *("--cron", "0 25 * * *", "--wait", "--start-time", "soon", "--max-runs", "0"),
+    )
+
+    assert done.exit_code == 2
+    lines = done.stderr.splitlines()
+    assert [line.removeprefix("error: ") for line in lines if line.startswith("error: ")] == [
+        "--parameter data",
+        "--label x",
+        "--wait",
+        "parameter 'batch_size'",
+        "parameter 'learning_rate'",
+        "parameter 'epoch'",
+        "--project",
+        "--region",
+        "--label Team",
+        "--cron: hour",
+        "--start-time",
+        "--max-runs",
+    ]
+    assert "  Did you mean 'epochs'?" in lines
+    assert lines[-1] == "12 problems"
+
+
+def test_submit_names_wrong_options_beside_a_missing_file(invoke, tmp_path) -> None:
+    done = invoke("submit", tmp_path / "job.json", "--region", "europe", "--label", "Team=shop")
+
+    assert done.exit_code == 2
+    assert "job.json\n  expected a file from" in done.stderr
+    assert "--region" in done.stderr
+    assert "--label Team" in done.stderr

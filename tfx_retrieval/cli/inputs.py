@@ -126,28 +126,24 @@ def check_split(feature_config: FeatureConfig, split: str, source: str) -> None:
         )
 
 
-def parse_assignments(option: str, texts: Sequence[str]) -> dict[str, str]:
+def parse_assignments(option: str, texts: Sequence[str], problems: Problems) -> dict[str, str]:
     """Parses repeated `NAME=VALUE` options.
 
     Args:
         option: The option, for messages.
         texts: What was given.
+        problems: Takes what is no assignment, or names one thing twice.
 
     Returns:
-        Values by name.
-
-    Raises:
-        InputError: With everything that is no assignment, or names one thing twice.
+        Values by name, of all that are assignments.
     """
-    problems = []
     values: dict[str, str] = {}
     for text in texts:
         name, separator, value = text.partition("=")
         if not separator or not name:
-            problems.append(Problem(f"{option} {text}", "no NAME=VALUE", "NAME=VALUE"))
-        elif name in values:
-            problems.append(Problem(f"{option} {text}", f"{name} for a second time", "once"))
+            problems.add(Problem(f"{option} {text}", "no NAME=VALUE", "NAME=VALUE"))
+            continue
+        if name in values:
+            problems.add(Problem(f"{option} {text}", f"{name} for a second time", f"{name} once"))
         values[name] = value
-    if problems:
-        raise InputError(problems)
     return values

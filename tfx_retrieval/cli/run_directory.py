@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from tfx_retrieval.proto.model_config_pb2 import ModelConfig
 
 _METRICS = "metrics.json"
-_METADATA = "metadata.db"
+METADATA = "metadata.db"
 _REMEDY = "Name the folder that was given to `tfx-retrieval run` as --output."
 
 
@@ -35,9 +35,9 @@ class RunDirectory:
         if not path.is_dir():
             received = "a file" if path.exists() else "no such folder"
             raise InputError(Problem(f"--run {path}", received, "a run's folder", _REMEDY))
-        if not (path / _METADATA).exists():
+        if not (path / METADATA).exists():
             raise InputError(
-                Problem(f"--run {path}", f"a folder without {_METADATA}", "a run's folder", _REMEDY)
+                Problem(f"--run {path}", f"a folder without {METADATA}", "a run's folder", _REMEDY)
             )
 
     def log(self, command: str) -> pathlib.Path:
@@ -111,4 +111,4 @@ class RunDirectory:
     def _store(self) -> RunStore:
         from tfx_retrieval.pipelines.run_store import RunStore
 
-        return RunStore(self.path / _METADATA)
+        return RunStore(self.path / METADATA)

@@ -10,8 +10,8 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from tfx_retrieval.cli import progress
+from tfx_retrieval.cli.table_options import TableOptions
 from tfx_retrieval.components.interaction_example_gen.table_spec import SplitSpec
-from tfx_retrieval.errors import InputError, Problem
 from tfx_retrieval.pipelines import retrieval, sources
 from tfx_retrieval.pipelines.vertex import check, offline_result
 from tfx_retrieval.pipelines.vertex import compile as vertex_compile
@@ -37,12 +37,7 @@ class JobOptions:
         model_config: A resolved ModelConfig.
         pipeline_root: Folder for artifacts.
         image: Container image.
-        data: Table in files or `bq://PROJECT.DATASET.TABLE`; None with a query.
-        query: GoogleSQL, or `@` and a file that holds it; None with a table.
-        query_parameters: JSON object.
-        project: Project that pays for reading BigQuery.
-        location: Location of the BigQuery data.
-        maximum_bytes_billed: Most that reading BigQuery may cost; None takes the default.
+        table: Where the rows are; checked.
         name: Name of the pipeline; None takes the FeatureConfig's.
         split: How rows are divided.
         serving_model_dir: Folder that a blessed index is pushed to.
@@ -59,12 +54,7 @@ class JobOptions:
     model_config: ModelConfig
     pipeline_root: str
     image: str
-    data: str | None = None
-    query: str | None = None
-    query_parameters: str | None = None
-    project: str | None = None
-    location: str | None = None
-    maximum_bytes_billed: int | None = None
+    table: TableOptions
     name: str | None = None
     split: str = "random"
     serving_model_dir: str | None = None
@@ -75,11 +65,6 @@ class JobOptions:
     accelerators: Mapping[str, str] = dataclasses.field(default_factory=dict)
     dataflow_project: str | None = None
     dataflow_region: str | None = None
-
-    @property
-    def in_bigquery(self) -> bool:
-        """Whether the rows are in BigQuery."""
-        return self.data is None or self.data.startswith(sources.BIGQUERY_SCHEME)
 
 
 def compile_job(options: JobOptions, output: str) -> None:
@@ -149,65 +134,19 @@ def _make_pipeline(options: JobOptions) -> tfx_pipeline.Pipeline:
 
 def _data(options: JobOptions) -> sources.Data:
     """Returns where the rows are, as runtime parameters where a run may say otherwise."""
-    _check_data(options)
-    if options.data is not None and not options.in_bigquery:
+    files = options.table.files
+    if files is not None:
         # One file, or a pattern with spans, is no folder that could take another's place.
-        if posixpath.splitext(options.data)[1] or _PATTERN.search(options.data):
-            return options.data
-        return runtime_parameters(data=options.data)["data"]
-    billed = options.maximum_bytes_billed or sources.DEFAULT_MAXIMUM_BYTES_BILLED
-    source = sources.BigQuerySource(
-        project=options.project, location=options.location, maximum_bytes_billed=billed
-    )
-    if options.data is not None:
-        table = options.data.removeprefix(sources.BIGQUERY_SCHEME)
-        sources.check_bigquery(dataclasses.replace(source, table=table))
-        return dataclasses.replace(source, **runtime_parameters(table=table))
-    source = dataclasses.replace(source, query=_query(options.query or ""))
-    if options.query_parameters is None:
-        return source
-    sources.check_bigquery(dataclasses.replace(source, query_parameters=options.query_parameters))
-    given = runtime_parameters(query_parameters=options.query_parameters)
-    return dataclasses.replace(source, **given)
-
-
-def _check_data(options: JobOptions) -> None:
-    """Refuses options that contradict each other.
-
-    Raises:
-        InputError: With everything that does.
-    """
-    problems = []
-    if (options.data is None) == (options.query is None):
-        received = "neither" if options.data is None else "both"
-        problems.append(Problem("--data, --query", received, "one of the two"))
-    if options.query is None and options.query_parameters is not None:
-        problems.append(Problem("--query-parameters", "no --query beside it", "a query"))
-    if not options.in_bigquery:
-        given = {
-            "--bigquery-project": options.project,
-            "--bigquery-location": options.location,
-            "--maximum-bytes-billed": options.maximum_bytes_billed,
-        }
-        problems += [
-            Problem(name, "a table in files", "a table in BigQuery", "Leave the option out.")
-            for name, value in given.items()
-            if value is not None
-        ]
-    if problems:
-        raise InputError(problems)
-
-
-def _query(text: str) -> str:
-    if not text.startswith("@"):
-        return text
-    path = pathlib.Path(text[1:])
-    try:
-        return path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise InputError(
-            Problem(f"--query @{path}", str(error), "a text file with GoogleSQL")
-        ) from error
+        if posixpath.splitext(files)[1] or _PATTERN.search(files):
+            return files
+        return runtime_parameters(data=files)["data"]
+    source = options.table.bigquery_source()
+    changeable = {
+        name: value
+        for name, value in (("table", source.table), ("query_parameters", source.query_parameters))
+        if value is not None
+    }
+    return dataclasses.replace(source, **runtime_parameters(**changeable))
 
 
 def check_job(
@@ -244,7 +183,7 @@ def check_job(
     try:
         result = check.check_pipeline(
             path,
-            None if options.in_bigquery else options.data,
+            options.table.files,
             sample,
             parameters={"epochs": 1},
             on_task=show,

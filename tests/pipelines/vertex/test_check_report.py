@@ -9,7 +9,7 @@ import pytest
 import rich.console
 
 from tfx_retrieval import config, demo
-from tfx_retrieval.cli import progress, vertex_job
+from tfx_retrieval.cli import progress, table_options, vertex_job
 from tfx_retrieval.pipelines.vertex.offline_result import TaskFailedError
 
 
@@ -31,7 +31,7 @@ def check(job_builder, tmp_path):
             config.read_model_config(demo.MODEL),
             "gs://some-bucket/root",
             "image",
-            data="gs://some-bucket/rows.csv",
+            table_options.TableOptions(data="gs://some-bucket/rows.csv"),
         )
         terminal = progress.Terminal(console, tmp_path / "log")
         with progress.Progress(console) as steps:

@@ -10,7 +10,11 @@ import pytest
 
 from tfx_retrieval.errors import InputError
 from tfx_retrieval.pipelines.vertex.compile import compile_pipeline
-from tfx_retrieval.pipelines.vertex.parameters import parse_assignments, runtime_parameters
+from tfx_retrieval.pipelines.vertex.parameters import (
+    parse_texts,
+    resolve_parameters,
+    runtime_parameters,
+)
 from tfx_retrieval.pipelines.vertex.resources import Resources
 from tfx_retrieval.pipelines.vertex.spec import load_job, parse_job
 
@@ -238,11 +242,18 @@ def test_runtime_parameters_are_checked():
 
 def test_parameters_of_a_command_line_take_the_declared_types(probe_pipeline, tmp_path, image):
     job = compiled(probe_pipeline, tmp_path, image).job
-    assert parse_assignments(job, {"epochs": "3", "learning_rate": "1e-3", "data": "7"}) == {
+    assert parse_texts(job, {"epochs": "3", "learning_rate": "1e-3", "data": "7"}) == {
         "epochs": 3,
         "learning_rate": 0.001,
         "data": "7",
     }
-    with pytest.raises(InputError, match="NUMBER_INTEGER, but got 'three'"):
-        parse_assignments(job, {"epochs": "three"})
+    wrong = {"epoch": "3", "epochs": "three", "learning_rate": "-inf", "batch_size": "-2"}
+    with pytest.raises(InputError) as caught:
+        resolve_parameters(job, parse_texts(job, wrong))
+    assert {problem.where: problem.received for problem in caught.value.problems} == {
+        "parameter 'epoch'": "none of that name",
+        "parameter 'epochs'": "'three'",
+        "parameter 'learning_rate'": "-inf",
+        "parameter 'batch_size'": "none of that name",
+    }
     assert parse_job(json.dumps(job.document), "again").tasks == job.tasks

@@ -12,13 +12,14 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from tfx_retrieval.cli import data as data_checks
-from tfx_retrieval.cli import inputs, progress, reports, run_directory
+from tfx_retrieval.cli import inputs, progress, reports, run_directory, table_options
 from tfx_retrieval.cli.commands import recommend
 from tfx_retrieval.errors import InputError, Problem
 from tfx_retrieval.pipelines import run_lock
 
 if TYPE_CHECKING:
     from tfx_retrieval.demo import Customer
+    from tfx_retrieval.proto.feature_config_pb2 import FeatureConfig
 
 _PATH = click.Path(path_type=pathlib.Path)
 
@@ -42,9 +43,7 @@ def _job_options(output_default: str | None) -> Callable[[Any], Any]:
     """Returns a decorator that adds the options of a job on a table."""
     options = [
         click.option(
-            "--data",
-            required=True,
-            help="CSV or Parquet table of interactions, or bq://PROJECT.DATASET.TABLE.",
+            "--data", help="CSV or Parquet table of interactions, or bq://PROJECT.DATASET.TABLE."
         ),
         click.option("--features", type=_PATH, required=True, help="FeatureConfig (JSON)."),
         click.option("--model", type=_PATH, required=True, help="ModelConfig (JSON)."),
@@ -69,8 +68,9 @@ def _job_options(output_default: str | None) -> Callable[[Any], Any]:
             help="Start from the latest blessed model of the run folder.",
         ),
         *_override_options(),
+        *table_options.bigquery_options(),
     ]
-    return lambda command: _apply(options, command)
+    return lambda command: table_options.apply(options, command)
 
 
 def _override_options() -> list[Callable[[Any], Any]]:
@@ -94,17 +94,14 @@ def _override_options() -> list[Callable[[Any], Any]]:
     ]
 
 
-def _apply(options: list[Callable[[Any], Any]], command: Any) -> Any:
-    for option in reversed(options):
-        command = option(command)
-    return command
-
-
 @click.command(short_help="Train, measure and index: the main job.")
 @_job_options(output_default=None)
 def run(**options: Any) -> None:
-    """Train a model on a table, measure it and build its index."""
-    _run(**options)
+    """Train a model on a table, measure it and build its index.
+
+    The table is in files (--data), or in BigQuery (--data bq://... or --query).
+    """
+    _run(table_options.from_arguments(options), **options)
 
 
 @click.command("quick-test", short_help="The main job on a sample.")
@@ -117,7 +114,7 @@ def quick_test(rows: int, **options: Any) -> None:
     that every step passes.
     """
     options["epochs"] = options["epochs"] or 1
-    _run(sample_rows=rows, **options)
+    _run(table_options.from_arguments(options), sample_rows=rows, **options)
 
 
 @click.command(short_help="The main job on bundled data.")
@@ -145,7 +142,7 @@ def demo(output: pathlib.Path, customer: int | None, epochs: int | None) -> None
             )
         )
     _run(
-        data=str(bundled.DATA),
+        table_options.TableOptions(data=str(bundled.DATA)),
         features=bundled.FEATURES,
         model=bundled.MODEL,
         output=output,
@@ -159,7 +156,7 @@ def demo(output: pathlib.Path, customer: int | None, epochs: int | None) -> None
 
 
 def _run(
-    data: str,
+    table: table_options.TableOptions,
     features: pathlib.Path,
     model: pathlib.Path,
     output: pathlib.Path,
@@ -172,12 +169,15 @@ def _run(
     warm_start: bool = False,
 ) -> None:
     start = time.monotonic()
-    feature_config, model_config = inputs.read_pair(features, model)
-    inputs.check_split(feature_config, split, str(features))
+    problems = inputs.Problems()
+    with problems.collected():
+        table = table.checked()
+    with problems.collected():
+        feature_config, model_config = inputs.read_pair(features, model)
+        inputs.check_split(feature_config, split, str(features))
+    problems.raise_if_any()
     run_lock.check(output)
-    if "://" not in data:
-        # Reading the header here says in a second what a component would say much later.
-        data_checks.check_columns(feature_config, data, split)
+    _check_table(table, feature_config, split, output)
     with (
         progress.quiet_libraries(output / _LOG) as terminal,
         progress.Progress(terminal.console) as shown,
@@ -185,7 +185,7 @@ def _run(
         with shown.step("Loading TensorFlow and TFX"):
             from tfx_retrieval.pipelines import local
         local.run(
-            data,
+            table.files or table.bigquery_source(),
             feature_config,
             model_config,
             str(output),
@@ -200,6 +200,27 @@ def _run(
         )
     reports.print_metrics(run_directory.RunDirectory(output).metrics())
     click.echo(f"\nrun folder: {output} ({_cost(start)})", err=True)
+
+
+def _check_table(
+    table: table_options.TableOptions,
+    feature_config: FeatureConfig,
+    split: str,
+    output: pathlib.Path,
+) -> None:
+    """Says in a second or two what a component would say much later."""
+    if table.files is not None:
+        if "://" not in table.files:
+            data_checks.check_columns(feature_config, table.files, split)
+    elif not (output / run_directory.METADATA).exists():
+        # A folder with an earlier run may hold the rows already, which takes no credentials.
+        with (
+            progress.temporary_log("run") as log,
+            progress.quiet_libraries(log) as terminal,
+            progress.Progress(terminal.console) as shown,
+            shown.step("Asking BigQuery for the cost"),
+        ):
+            table.ask_bigquery(feature_config, split)
 
 
 def _cost(start: float) -> str:

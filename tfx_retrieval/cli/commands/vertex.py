@@ -3,17 +3,23 @@
 from __future__ import annotations
 
 import pathlib
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from tfx_retrieval.cli import data as data_checks
-from tfx_retrieval.cli import files, inputs, progress
+from tfx_retrieval.cli import files, inputs, progress, table_options
+from tfx_retrieval.errors import Problem
 
 if TYPE_CHECKING:
     from tfx_retrieval.pipelines.vertex.submit import Progress, Submission
 
 _PATH = click.Path(path_type=pathlib.Path)
+
+
+def _bigquery_options(command: Any) -> Any:
+    return table_options.apply(table_options.bigquery_options(), command)
 
 
 @click.command("compile", short_help="Compile the pipeline for Vertex AI.")
@@ -24,15 +30,7 @@ _PATH = click.Path(path_type=pathlib.Path)
     help="Table that a run reads by default: gs://… (a file, a folder, or a pattern, also with "
     "{SPAN} or {YYYY}-{MM}-{DD}), or bq://PROJECT.DATASET.TABLE.",
 )
-@click.option("--query", help="GoogleSQL that reads the table from BigQuery; @FILE reads a file.")
-@click.option("--query-parameters", help="Parameters of the query: a JSON object.")
-@click.option("--bigquery-project", "project", help="Project that pays for reading BigQuery.")
-@click.option("--bigquery-location", "location", help="Location of the BigQuery data.")
-@click.option(
-    "--maximum-bytes-billed",
-    type=click.IntRange(min=1),
-    help="Most that reading BigQuery may cost, in bytes.  [default: 100000000000]",
-)
+@_bigquery_options
 @click.option("--pipeline-root", required=True, help="Folder for artifacts: gs://…")
 @click.option("--image", required=True, help="Container image that has this package.")
 @click.option("--output", type=_PATH, required=True, help="Pipeline job file to write (.json).")
@@ -99,10 +97,16 @@ def compile_(
         raise click.UsageError("--check needs --sample, and --sample is for --check")
     if (options["dataflow_project"] is None) != (options["dataflow_region"] is None):
         raise click.UsageError("--dataflow-project and --dataflow-region need one another")
-    machine_types = inputs.parse_assignments("--machine", machines)
-    accelerator_types = inputs.parse_assignments("--accelerator", accelerators)
-    feature_config, model_config = inputs.read_pair(features, model)
-    inputs.check_split(feature_config, split, str(features))
+    problems = inputs.Problems()
+    table = table_options.from_arguments(options)
+    with problems.collected():
+        table = table.checked()
+    machine_types = inputs.parse_assignments("--machine", machines, problems)
+    accelerator_types = inputs.parse_assignments("--accelerator", accelerators, problems)
+    with problems.collected():
+        feature_config, model_config = inputs.read_pair(features, model)
+        inputs.check_split(feature_config, split, str(features))
+    problems.raise_if_any()
     files.make_folder(output.parent)
     if sample is not None:
         # A container would say the same, but minutes later.
@@ -118,6 +122,7 @@ def compile_(
             job = vertex_job.JobOptions(
                 feature_config,
                 model_config,
+                table=table,
                 split=split,
                 machines=machine_types,
                 accelerators=accelerator_types,
@@ -155,7 +160,7 @@ def compile_(
 @click.option("--cron", help="""Run on a schedule, such as "0 3 * * *"; UTC unless TZ=… leads.""")
 @click.option("--start-time", help="No scheduled run before it (RFC 3339).")
 @click.option("--end-time", help="No scheduled run after it (RFC 3339).")
-@click.option("--max-runs", type=click.IntRange(min=1), help="Scheduled runs at most.")
+@click.option("--max-runs", type=int, help="Scheduled runs at most.")
 def submit(
     job_file: pathlib.Path,
     parameters: tuple[str, ...],
@@ -172,29 +177,25 @@ def submit(
 
     Prints the resource name of the job or schedule.
     """
-    _check_schedule_options(cron, wait, start_time, end_time, max_runs)
     problems = inputs.Problems()
-    values: dict[str, str] = {}
-    named: dict[str, str] = {}
-    with problems.collected():
-        values = inputs.parse_assignments("--parameter", parameters)
-    with problems.collected():
-        named = inputs.parse_assignments("--label", labels)
-    problems.raise_if_any()
+    values = inputs.parse_assignments("--parameter", parameters, problems)
+    named = inputs.parse_assignments("--label", labels, problems)
+    times = {"--start-time": start_time, "--end-time": end_time, "--max-runs": max_runs}
+    _check_schedule_options(cron, wait, times, problems)
     with progress.temporary_log("submit") as log, progress.quiet_libraries(log) as terminal:
-        from tfx_retrieval.pipelines.vertex import spec, submit_options
         from tfx_retrieval.pipelines.vertex import submit as vertex_submit
-        from tfx_retrieval.pipelines.vertex.parameters import parse_assignments
+        from tfx_retrieval.pipelines.vertex import submit_options
 
-        job = spec.load_job(str(job_file))
         submitted = submit_options.SubmitOptions(
-            parameters=parse_assignments(job, values),
-            labels=named,
-            enable_caching=cache,
-            **options,
+            parameters=values, labels=named, enable_caching=cache, **options
         )
+        schedule = None
         if cron is not None:
             schedule = submit_options.Schedule(cron, start_time, end_time, max_runs)
+        with problems.collected():
+            vertex_submit.check(str(job_file), submitted, schedule)
+        problems.raise_if_any()
+        if schedule is not None:
             submission = vertex_submit.create_schedule(str(job_file), schedule, submitted)
         else:
             submission = vertex_submit.submit(str(job_file), submitted)
@@ -204,16 +205,17 @@ def submit(
     click.echo(submission.name)
 
 
-def _check_schedule_options(cron: str | None, wait: bool, *only_with_cron: object) -> None:
-    """Refuses options that contradict each other.
-
-    Raises:
-        click.UsageError: If they do.
-    """
-    if cron is None and any(value is not None for value in only_with_cron):
-        raise click.UsageError("--start-time, --end-time and --max-runs need --cron")
-    if cron is not None and wait:
-        raise click.UsageError("--wait follows one job; a schedule (--cron) has no end to wait for")
+def _check_schedule_options(
+    cron: str | None, wait: bool, only_with_cron: Mapping[str, object], problems: inputs.Problems
+) -> None:
+    """Adds what contradicts something else to `problems`."""
+    if cron is None:
+        for option, value in only_with_cron.items():
+            if value is not None:
+                problems.add(Problem(option, "no --cron", "a schedule (--cron) beside it"))
+    elif wait:
+        remedy = "A schedule has no end to wait for."
+        problems.add(Problem("--wait", "--cron beside it", "a single job to follow", remedy))
 
 
 def _follow(submission: Submission, terminal: progress.Terminal) -> None:
