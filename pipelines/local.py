@@ -176,8 +176,8 @@ def _collect_metrics(
 def _copy_modules(store: RunStore, directory: pathlib.Path) -> None:
     """Copies the generated modules to where a person finds them."""
     directory.mkdir(exist_ok=True)
-    for key in ("transform_module", "trainer_module"):
-        source = os.path.join(store.artifact_uri("ConfigCodegen", key), f"{key}.py")
+    for key, node in retrieval.MODULE_NODES.items():
+        source = os.path.join(store.artifact_uri(node, key), f"{key}.py")
         shutil.copyfile(source, directory / f"{key}.py")
 
 

@@ -39,6 +39,9 @@ from tfx_retrieval.proto import feature_config_pb2, model_config_pb2
 RESOLVER_ID = "LatestBlessedModel"
 """Id of the node that finds the model of a warm start."""
 
+MODULE_NODES = {"transform_module": "TransformCodegen", "trainer_module": "TrainerCodegen"}
+"""Ids of the nodes that generate the modules, by output key."""
+
 
 @dataclasses.dataclass(frozen=True)
 class TrainingOverrides:
@@ -137,22 +140,20 @@ def create_pipeline(
     spec = table_spec(feature_config, split or SplitSpec(), sample_rows)
     reader = example_gen(data, spec, read_engine)
     *checks, schema_gen = _data_checks(reader.outputs["examples"])
-    codegen = ConfigCodegen(
-        feature_config=feature_config,
-        model_config=model_config,
-        schema=schema_gen.outputs["schema"],
+    transform_codegen, trainer_codegen = _module_generators(
+        feature_config, model_config, schema_gen.outputs["schema"]
     )
     transform = Transform(
         examples=reader.outputs["examples"],
         schema=schema_gen.outputs["schema"],
-        module=codegen.outputs["transform_module"],
+        module=transform_codegen.outputs["transform_module"],
         engine=transform_engine,
     )
     resolvers = [_latest_blessed_model()] if warm_start else []
     earlier_model = resolvers[0].outputs["model"] if resolvers else None
     *tuners, trainer = _training_components(
         transform,
-        codegen.outputs["trainer_module"],
+        trainer_codegen.outputs["trainer_module"],
         earlier_model,
         overrides or TrainingOverrides(),
         model_config.search_space if model_config.HasField("search_space") else None,
@@ -197,8 +198,9 @@ def create_pipeline(
             reader,
             *checks,
             schema_gen,
-            codegen,
+            transform_codegen,
             transform,
+            trainer_codegen,
             *resolvers,
             *tuners,
             trainer,
@@ -221,6 +223,23 @@ def _data_checks(examples: types.BaseChannel) -> list[base_node.BaseNode]:
         statistics=statistics_gen.outputs["statistics"], schema=schema_gen.outputs["schema"]
     )
     return [statistics_gen, example_validator, schema_gen]
+
+
+def _module_generators(
+    feature_config: feature_config_pb2.FeatureConfig,
+    model_config: model_config_pb2.ModelConfig,
+    schema: types.BaseChannel,
+) -> tuple[ConfigCodegen, ConfigCodegen]:
+    """Returns the nodes that generate the Transform and the Trainer module.
+
+    They are two, so that Transform is reused for as long as the FeatureConfig stays.
+    """
+    transform = ConfigCodegen(feature_config, schema=schema)
+    trainer = ConfigCodegen(feature_config, model_config, schema, transform=False)
+    return (
+        transform.with_id(MODULE_NODES["transform_module"]),
+        trainer.with_id(MODULE_NODES["trainer_module"]),
+    )
 
 
 def _latest_blessed_model() -> Resolver:

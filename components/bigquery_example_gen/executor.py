@@ -150,7 +150,7 @@ def query_job(exec_properties: dict[str, Any], spec: TableSpec) -> job.QueryJob:
     source = query.Source(exec_properties.get(TABLE_KEY), exec_properties.get(QUERY_KEY))
     return job.QueryJob(
         source,
-        query.select_sql(source, [column.name for column in spec.columns]),
+        query.select_sql(source, [column.source for column in spec.columns]),
         query.parse_parameters(exec_properties.get(QUERY_PARAMETERS_KEY) or ""),
         int(exec_properties[MAXIMUM_BYTES_BILLED_KEY]),
     )

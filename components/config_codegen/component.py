@@ -25,7 +25,7 @@ class ConfigCodegenSpec(component_spec.ComponentSpec):
 
     PARAMETERS: ClassVar[dict[str, Any]] = {
         executor.FEATURE_CONFIG_KEY: component_spec.ExecutionParameter(type=str),
-        executor.MODEL_CONFIG_KEY: component_spec.ExecutionParameter(type=str),
+        executor.MODEL_CONFIG_KEY: component_spec.ExecutionParameter(type=str, optional=True),
         executor.GENERATOR_VERSION_KEY: component_spec.ExecutionParameter(type=str),
     }
     INPUTS: ClassVar[dict[str, Any]] = {
@@ -34,8 +34,12 @@ class ConfigCodegenSpec(component_spec.ComponentSpec):
         ),
     }
     OUTPUTS: ClassVar[dict[str, Any]] = {
-        executor.TRANSFORM_MODULE_KEY: component_spec.ChannelParameter(type=ModuleFile),
-        executor.TRAINER_MODULE_KEY: component_spec.ChannelParameter(type=ModuleFile),
+        executor.TRANSFORM_MODULE_KEY: component_spec.ChannelParameter(
+            type=ModuleFile, optional=True
+        ),
+        executor.TRAINER_MODULE_KEY: component_spec.ChannelParameter(
+            type=ModuleFile, optional=True
+        ),
     }
 
 
@@ -51,10 +55,20 @@ class ConfigCodegen(base_component.BaseComponent):
         )
         ```
 
+    A component whose parameters change makes new artifacts, so one that makes both modules lets
+    Transform run again for every change of the ModelConfig. A node for each module does not:
+
+    !!! Example
+        ``` python
+        transform_codegen = ConfigCodegen(features, schema=schema).with_id('TransformCodegen')
+        trainer_codegen = ConfigCodegen(features, model, schema, transform=False)
+        ```
+
     Component `outputs` contains:
 
-     - `transform_module`: Channel of type `ModuleFile` with a `preprocessing_fn`.
-     - `trainer_module`: Channel of type `ModuleFile` with a `run_fn`.
+     - `transform_module`: Channel of type `ModuleFile` with a `preprocessing_fn`, unless
+        `transform` is False.
+     - `trainer_module`: Channel of type `ModuleFile` with a `run_fn`, if there is a ModelConfig.
     """
 
     SPEC_CLASS = ConfigCodegenSpec
@@ -63,30 +77,43 @@ class ConfigCodegen(base_component.BaseComponent):
     def __init__(
         self,
         feature_config: feature_config_pb2.FeatureConfig | str,
-        model_config: model_config_pb2.ModelConfig | str,
+        model_config: model_config_pb2.ModelConfig | str | None = None,
         schema: types.BaseChannel | None = None,
+        *,
+        transform: bool = True,
     ):
         """Makes the component; the contents of the configs become part of its cache key.
 
         Args:
             feature_config: A FeatureConfig, or its JSON.
-            model_config: A ModelConfig, or its JSON.
+            model_config: A ModelConfig, or its JSON; None leaves the Trainer module out.
             schema: Channel of type `standard_artifacts.Schema`; if given, the columns of the
                 FeatureConfig are checked against it before anything reads the data again.
+            transform: Whether the Transform module is made.
 
         Raises:
             InputError: A config is wrong, or the two do not fit; with every problem found.
+            ValueError: No module is left to make.
         """
         features = parse_feature_config(_as_json(feature_config))
-        model = parse_model_config(_as_json(model_config))
-        check_pair(features, model)
+        modules = {}
+        if transform:
+            modules[executor.TRANSFORM_MODULE_KEY] = types.Channel(type=ModuleFile)
+        model = None
+        if model_config is not None:
+            model = parse_model_config(_as_json(model_config))
+            check_pair(features, model)
+            modules[executor.TRAINER_MODULE_KEY] = types.Channel(type=ModuleFile)
+        if not modules:
+            raise ValueError(
+                "Expected a model_config or transform=True, got neither: no module is left to make."
+            )
         spec = ConfigCodegenSpec(
             feature_config=canonical_json(features),
-            model_config=canonical_json(model),
+            model_config=None if model is None else canonical_json(model),
             generator_version=generator_version(),
             schema=schema,
-            transform_module=types.Channel(type=ModuleFile),
-            trainer_module=types.Channel(type=ModuleFile),
+            **modules,
         )
         super().__init__(spec=spec)
 

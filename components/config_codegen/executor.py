@@ -1,4 +1,4 @@
-"""ConfigCodegen executor: writes both modules as files and wheels."""
+"""ConfigCodegen executor: writes modules as files and wheels."""
 
 from __future__ import annotations
 
@@ -29,33 +29,35 @@ Artifacts = dict[str, list[types.Artifact]]
 
 
 class Executor(base_executor.BaseExecutor):
-    """Generates the modules of two configs."""
+    """Generates the modules of a FeatureConfig and a ModelConfig."""
 
     def Do(
         self, input_dict: Artifacts, output_dict: Artifacts, exec_properties: dict[str, Any]
     ) -> None:
-        """Writes `transform_module` and `trainer_module`.
+        """Writes the modules that have an output.
 
         Args:
             input_dict: Optionally `schema`.
-            output_dict: `transform_module` and `trainer_module`.
-            exec_properties: `feature_config` and `model_config` as JSON, `generator_version`.
+            output_dict: `transform_module`, `trainer_module` or both.
+            exec_properties: `feature_config` as JSON, `generator_version`, and for
+                `trainer_module` `model_config` as JSON.
 
         Raises:
             InputError: A config is wrong, or the schema lacks a column or has it otherwise.
         """
         features = parse_feature_config(exec_properties[FEATURE_CONFIG_KEY])
-        model = parse_model_config(exec_properties[MODEL_CONFIG_KEY])
         if input_dict.get(SCHEMA_KEY):
             uri = artifact_utils.get_single_uri(input_dict[SCHEMA_KEY])
             schema = io_utils.SchemaReader().read(io_utils.get_only_uri_in_dir(uri))
             problems = schema_check.find_problems(features, schema)
             if problems:
                 raise InputError(problems)
-        modules = {
-            TRANSFORM_MODULE_KEY: generate_transform_module(features),
-            TRAINER_MODULE_KEY: generate_trainer_module(features, model),
-        }
+        modules = {}
+        if TRANSFORM_MODULE_KEY in output_dict:
+            modules[TRANSFORM_MODULE_KEY] = generate_transform_module(features)
+        if TRAINER_MODULE_KEY in output_dict:
+            model = parse_model_config(exec_properties[MODEL_CONFIG_KEY])
+            modules[TRAINER_MODULE_KEY] = generate_trainer_module(features, model)
         for key, source in modules.items():
             artifact = artifact_utils.get_single_instance(output_dict[key])
             packaging.write_module(artifact.uri, key, source)

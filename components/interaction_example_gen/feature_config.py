@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from tfx_retrieval.components.interaction_example_gen.table_spec import (
     ANY,
@@ -46,7 +46,7 @@ def table_spec(
     """
     split = SplitSpec(method=split) if isinstance(split, str) else split
     source = feature_config.name or "features"
-    columns = _Columns(source)
+    columns = _Columns(source, feature_config.headings)
     query = _add_side(columns, feature_config.query, "$.query")
     candidate = _add_side(columns, feature_config.candidate, "$.candidate")
     interaction = feature_config.interaction
@@ -86,13 +86,15 @@ def table_spec(
 class _Columns:
     """Columns by name, each read in one way only."""
 
-    def __init__(self, source: str) -> None:
+    def __init__(self, source: str, headings: Mapping[str, str]) -> None:
         self.problems: list[Problem] = []
         self._source = source
+        self._headings = dict(headings)
         self._columns: dict[str, tuple[ColumnSpec, str]] = {}
 
     def add(self, column: ColumnSpec, path: str, weak: bool = False) -> None:
         """Adds `column`, named at `path`; a weak one gives way to a type given elsewhere."""
+        column = dataclasses.replace(column, heading=self._headings.get(column.name))
         known = self._columns.get(column.name)
         if known is None:
             self._columns[column.name] = (column, path)

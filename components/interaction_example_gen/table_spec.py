@@ -47,13 +47,14 @@ class ColumnSpec:
     """A column that is read.
 
     Attributes:
-        name: Name in the table, and of the feature in the Examples.
+        name: Name of the feature in the Examples, and of the column wherever a spec names one.
         type: One of `COLUMN_TYPES`.
         time_unit: Unit of integers in a temporal column.
         multiple: Whether a categorical row holds several values.
         separator: What separates several values in text; unset: the column is a list.
         integer: Whether a categorical value must be an integer.
         dimension: Length of each vector of a vector column; unset: any.
+        heading: Name of the column in the table; unset: `name`.
     """
 
     name: str
@@ -63,6 +64,12 @@ class ColumnSpec:
     separator: str | None = None
     integer: bool = False
     dimension: int | None = None
+    heading: str | None = None
+
+    @property
+    def source(self) -> str:
+        """Name of the column in the table."""
+        return self.name if self.heading is None else self.heading
 
     @property
     def is_list(self) -> bool:
@@ -228,11 +235,15 @@ def find_problems(spec: TableSpec, source: str = "table_spec") -> Iterable[Probl
 
 def _column_problems(spec: TableSpec, source: str) -> Iterable[Problem]:
     seen: set[str] = set()
+    sources: set[str] = set()
     for index, column in enumerate(spec.columns):
         path = f"{source}: $.columns[{index}]"
         if column.name in seen:
             yield Problem(f"{path}.name", repr(column.name), "each column once")
+        elif column.source in sources:
+            yield Problem(f"{path}.heading", repr(column.source), "each column's own")
         seen.add(column.name)
+        sources.add(column.source)
         if column.type not in COLUMN_TYPES:
             yield Problem(f"{path}.type", repr(column.type), f"one of {', '.join(COLUMN_TYPES)}")
         if column.time_unit not in TIME_UNITS:

@@ -171,9 +171,9 @@ def read_spec_blocks(
     Raises:
         InputError: The file cannot be read to its end.
     """
-    names = [column.name for column in spec.columns]
+    names = [column.source for column in spec.columns]
     types = {
-        column.name: columns.TEXT_TYPE if column.type in (CATEGORICAL, TEXT, ANY) else pa.string()
+        column.source: columns.TEXT_TYPE if column.type in (CATEGORICAL, TEXT, ANY) else pa.string()
         for column in spec.columns
     }
     return read_raw_blocks(file, names, types, row_group, first_row)
@@ -183,10 +183,10 @@ def convert_block(raw: RawBlock, spec: TableSpec, bad: BadColumns) -> Block:
     """Converts the columns of a block; bad values become missing and are added to `bad`."""
     converted, kinds = {}, {}
     for column in spec.columns:
-        result = columns.convert(raw.batch.column(column.name), column)
+        result = columns.convert(raw.batch.column(column.source), column)
         converted[column.name], kinds[column.name] = result.array, result.kind
         if result.bad is not None:
-            bad.add(column.name, _bad_column(raw, result.bad))
+            bad.add(column.source, _bad_column(raw, result.bad))
     return Block(converted, kinds, raw.batch.num_rows)
 
 
@@ -329,7 +329,7 @@ def _read_problem(file: files.TableFile, error: Exception) -> Problem:
 
 def _column_problems(file: files.TableFile, spec: TableSpec) -> Iterator[Problem]:
     names = file.column_names
-    wanted = [column.name for column in spec.columns]
+    wanted = [column.source for column in spec.columns]
     missing = [name for name in wanted if name not in names]
     if len(missing) == len(wanted):
         yield Problem(

@@ -98,6 +98,17 @@ def test_impossible_values(column, value, expected) -> None:
     assert problem.expected.startswith(expected)
 
 
+def test_a_query_has_the_names_of_the_config() -> None:
+    headed = config.parse_feature_config(
+        config.canonical_json(CONFIG)[:-1] + ',"headings":{"user":"Kunde","age":"Age (years)"}}'
+    )
+    assert queries.prepare({"user": "u1", "age": 3}, headed) == {"user": "u1", "age": 3}
+    with pytest.raises(InputError) as caught:
+        queries.prepare({"Kunde": "u1"}, headed)
+    (problem,) = caught.value.problems
+    assert problem.remedy == 'Did you mean "user"?'
+
+
 def test_all_problems_of_a_query_come_together() -> None:
     with pytest.raises(InputError) as caught:
         recommending.check_query({"usr": 1, "age": "old"}, CONFIG, exclude_seen=True)

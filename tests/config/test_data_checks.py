@@ -256,3 +256,51 @@ def test_filter(condition, kept, values):
 def test_filter_of_times_counts_seconds():
     table = pa.table({"x": [datetime.date(1970, 1, 2), datetime.date(1970, 1, 3)]})
     assert filtered(config_with(filters=[{"column": "x", "min": 90_000}]), table).num_rows == 1
+
+
+HEADED = parse_feature_config(
+    json.dumps(
+        {
+            "headings": {"user": "User ID", "item": "user", "age": "Age (years)"},
+            "query": {
+                "id": "user",
+                "features": [
+                    {"column": "user", "type": "categorical"},
+                    {"column": "age", "type": "numeric"},
+                ],
+            },
+            "candidate": {
+                "id": "item",
+                "features": [{"column": "item", "type": "categorical"}],
+            },
+            "interaction": {"weight": "age", "filters": [{"column": "item", "none_of": ["2"]}]},
+        }
+    )
+)
+
+
+def test_columns_are_read_by_their_headings():
+    """What has the name of another column is not taken for it."""
+    data = {"User ID": ["a", "b", "c"], "user": [1, 2, 3], "Age (years)": [1, 2, 3]}
+    check_data(HEADED, pa.table({**data, "item": [None] * 3, "age": ["x"] * 3}), "d.csv")
+    filtered_out = {**data, "Age (years)": [1, -1, 3]}
+    check_data(HEADED, pa.table(filtered_out), "d.csv")
+
+
+@pytest.mark.parametrize(
+    ("change", "where", "received"),
+    [
+        ({"User Id": ["a", "b"]}, 'column "User ID"', '"User Id"'),
+        ({"Age (years)": ["1", "old"]}, 'column "Age (years)", row 2', '"old"'),
+        ({"Age (years)": [[1], [2]]}, 'column "Age (years)"', "list<item: int64>"),
+        ({"Age (years)": [-1, 2]}, 'column "Age (years)"', "weights from -1 to 2"),
+        ({"user": [1, 1]}, 'column "user"', "the same id in every row"),
+    ],
+)
+def test_problems_name_the_heading(change, where, received):
+    data = {"User ID": ["a", "b"], "user": [1, 3], "Age (years)": [1, 2]}
+    if "User Id" in change:
+        del data["User ID"]
+    problem = only_problem(HEADED, {**data, **change})
+    assert problem.where == f"d.csv: {where}"
+    assert received in problem.received

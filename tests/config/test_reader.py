@@ -59,7 +59,7 @@ FEATURE_CASES = {
         1,
         "$.zzzz",
         'the unknown key "zzzz"',
-        "one of version, name, query, candidate, interaction",
+        "one of version, name, headings, query, candidate, interaction",
         "",
     ),
     "odd key": (
@@ -262,6 +262,46 @@ FEATURE_CASES = {
         "an integer of at most 9,007,199,254,740,992 in size",
         "",
     ),
+    "headings as a list": (
+        ("headings",),
+        ["User ID"],
+        "$.headings",
+        "a list of 1",
+        "an object, each value a text",
+        "",
+    ),
+    "heading that is no text": (
+        ("headings",),
+        {"user": {"heading": "User ID"}},
+        "$.headings.user",
+        'an object with "heading"',
+        "a column name, one line of 1 to 128 characters",
+        "",
+    ),
+    "empty heading": (
+        ("headings",),
+        {"user": ""},
+        "$.headings.user",
+        'the text ""',
+        "a column name, one line of 1 to 128 characters",
+        "",
+    ),
+    "name of a heading with a line break": (
+        ("headings",),
+        {"us\ner": "User ID"},
+        '$.headings["us\\ner"]',
+        "a line break",
+        "a column name, one line of 1 to 128 characters",
+        "",
+    ),
+    "too many headings": (
+        ("headings",),
+        {f"c{number}": "x" for number in range(1001)},
+        "$.headings",
+        "an object with",
+        "an object with at most 1,000 keys",
+        "",
+    ),
     "version of the past": (
         ("version",),
         0,
@@ -370,6 +410,12 @@ def test_model_config_value(name):
 def test_odd_json(text, where, received):
     problem = only_problem(parse_model_config, text)
     assert (problem.where, problem.received) == (f"c.json: {where}", received)
+
+
+def test_a_heading_stands_once():
+    text = json.dumps(FEATURES)[:-1] + ', "headings": {"user": "a", "user": "b"}}'
+    problem = only_problem(parse_feature_config, text)
+    assert (problem.where, problem.expected) == ("c.json: $.headings.user", "each key once")
 
 
 def test_whole_float_is_an_integer():

@@ -11,7 +11,9 @@ from hypothesis import strategies as st
 
 from tfx_retrieval.config import check_pair, parse_feature_config, parse_model_config
 from tfx_retrieval.config.data_checks import check_data
-from tfx_retrieval.config.profile import Kind, name_words, profile
+from tfx_retrieval.config.features import raw_columns
+from tfx_retrieval.config.input_names import is_input_name, name_words
+from tfx_retrieval.config.profile import Kind, profile
 from tfx_retrieval.config.roles import explained_share, values_for_each
 from tfx_retrieval.config.starter import default_model_config, propose
 from tfx_retrieval.errors import InputError
@@ -153,30 +155,65 @@ def test_columns_of_one_name():
         propose(table, "t.csv")
 
 
-def test_columns_whose_names_no_signature_takes_are_no_features():
-    columns = shop()
-    columns["Unit Price"] = columns.pop("UnitPrice")
-    columns["Gekauft für"] = columns.pop("BoughtAt")
-    columns["Beschreibung €"] = columns.pop("Description")
-    columns["stockcode"] = columns["Country"]
+def test_headings_that_no_signature_takes_get_names():
+    columns = {
+        {
+            "CustomerID": "Customer ID",
+            "StockCode": "商品",
+            "BoughtAt": "Gekauft größtenteils",
+            "Description": "Beschreibung €",
+            "Quantity": "Qty.",
+            "UnitPrice": "1st price",
+            "OrderNo": "Order No",
+        }.get(name, name): values
+        for name, values in shop().items()
+    }
+    columns["country"] = columns["Country"]
+    columns["column_history"] = columns["Country"]
     features, _, explanations = proposal(columns)
+    assert features["headings"] == {
+        "customer_id": "Customer ID",
+        "column": "商品",
+        "gekauft_grosstenteils": "Gekauft größtenteils",
+        "beschreibung": "Beschreibung €",
+        "qty": "Qty.",
+        "column_1st_price": "1st price",
+        "country_2": "country",
+    }
+    assert (features["query"]["id"], features["candidate"]["id"]) == ("customer_id", "column")
+    assert features["candidate"]["title"] == "beschreibung"
+    assert features["interaction"]["timestamp"] == "gekauft_grosstenteils"
+    assert features["interaction"]["filters"] == [{"column": "qty", "min": 1}]
     names = columns_of(features["query"]) | columns_of(features["candidate"])
-    assert not {"Unit Price", "Gekauft für", "Beschreibung €", "stockcode"} & set(names)
-    assert features["interaction"]["timestamp"] == "Gekauft für"
-    assert features["candidate"]["title"] == "Beschreibung €"
-    told = "its name cannot name an input of a SavedModel; rename it in the data, for example to"
-    assert f'Unit Price: left out: {told} "Unit_Price"' in explanations
-    assert "stockcode: left out: its name differs from another one in case only" in explanations
+    assert all(map(is_input_name, names))
+    left_out = "left out: it varies within customer_id and within column"
+    assert f"Order No (order_no): {left_out}" in explanations
+    assert not any(line.startswith("column_history: the last") for line in explanations)
 
 
-def test_ids_whose_names_no_signature_takes():
-    columns = {"Customer ID": shop()["CustomerID"], "商品": shop()["StockCode"]}
+@pytest.mark.parametrize(
+    ("heading", "fault"),
+    [
+        ("n" * 129, "its heading is longer than 128 characters"),
+        ("Unit\nPrice", "its heading holds a line break or another control character"),
+    ],
+)
+def test_columns_whose_headings_no_config_holds_are_left_out(heading, fault):
+    columns = shop()
+    columns[heading] = columns.pop("UnitPrice")
+    features, _, explanations = proposal(columns)
+    assert "headings" not in features
+    assert any(line.endswith(f": left out: {fault}") for line in explanations)
+
+
+def test_the_id_by_name_has_a_heading_that_no_config_holds():
+    columns = shop()
+    columns["Customer\nID"] = columns.pop("CustomerID")
     with pytest.raises(InputError) as caught:
         propose(pa.table(columns), "t.csv")
-    query, candidate = caught.value.problems
-    assert query.where == 't.csv: column "Customer ID"'
-    assert query.remedy.endswith('for example to "Customer_ID".')
-    assert candidate.where == 't.csv: column "商品"'
+    (problem,) = caught.value.problems
+    assert problem.where == r't.csv: column "Customer\nID"'
+    assert problem.received == "its heading holds a line break or another control character"
 
 
 @pytest.mark.parametrize(
@@ -294,7 +331,7 @@ def test_any_table_gives_configs_or_an_input_error():
     @given(
         st.dictionaries(
             st.sampled_from(
-                ["user_id", "item", "title", "rating", "time", "qty", "x y", "é", "a\nb"]
+                ["user_id", "item", "title", "rating", "time", "qty", "QTY", "x y", "é", "a\nb"]
             ),
             st.lists(CELLS, min_size=8, max_size=8),
             max_size=6,
@@ -306,8 +343,13 @@ def test_any_table_gives_configs_or_an_input_error():
             features, model, explanations = propose(table, "t")
         except InputError:
             return
-        parse_feature_config(json.dumps(features))
+        config = parse_feature_config(json.dumps(features))
         parse_model_config(json.dumps(model))
+        assert {column.heading for column in raw_columns(config).values()} <= {
+            *columns,
+            *(feature["column"] for feature in features["query"]["features"]),
+        }
+        assert all(is_input_name(name) for name in raw_columns(config))
         assert all("\n" not in line for line in explanations)
 
     check()

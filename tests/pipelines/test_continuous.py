@@ -81,7 +81,7 @@ def warm(finished_run, tmp_path_factory):
     job = planted.write_job(directory)
     table = pq.read_table(job.data)
     newest = table.slice(table.num_rows - _NEW)
-    for name in ("buyer", "sku"):
+    for name in ("Buyer ID", "sku"):
         ids = pa.array(_renamed(newest[name].to_pylist()))
         newest = newest.set_column(newest.schema.get_field_index(name), name, ids)
     pq.write_table(pa.concat_tables([table, newest]), job.data)

@@ -17,8 +17,9 @@ _COMPONENTS = [
     "StatisticsGen",
     "SchemaGen",
     "ExampleValidator",
-    "ConfigCodegen",
+    "TransformCodegen",
     "Transform",
+    "TrainerCodegen",
     "TwoTowerTrainer",
     "RetrievalEvaluator",
     "ScaNNIndexer",
@@ -26,12 +27,12 @@ _COMPONENTS = [
 ]
 
 
-def _run_again(finished_run, **changes):
+def _run_again(finished_run, model=None, **changes):
     events = []
     result = local.run(
         str(finished_run.job.data),
         config.read_feature_config(finished_run.job.features),
-        config.read_model_config(finished_run.job.model),
+        config.read_model_config(model or finished_run.job.model),
         str(finished_run.result.directory),
         on_progress=lambda *event: events.append(event),
         **changes,
@@ -98,23 +99,14 @@ def test_beam_runner_reuses_the_local_runners_steps(finished_run):
     assert sorted(name for name, state in events if state == "reused") == sorted(_COMPONENTS)
 
 
-def test_another_embedding_width_does_not_read_the_data_again(finished_run, tmp_path):
-    features = json.loads(finished_run.job.features.read_text())
-    features["query"]["features"][1]["vocabulary"] = {"embedding_dim": 4}
-    path = tmp_path / "features.json"
-    path.write_text(json.dumps(features))
-    events = []
-    local.run(
-        str(finished_run.job.data),
-        config.read_feature_config(path),
-        config.read_model_config(finished_run.job.model),
-        str(finished_run.result.directory),
-        epochs=1,
-        on_progress=lambda *event: events.append(event),
-    )
-    reused = {name for name, state in events if state == "reused"}
-    assert {"InteractionExampleGen", "StatisticsGen", "SchemaGen"} <= reused
-    assert "TwoTowerTrainer" not in reused
+def test_another_model_config_reuses_the_transformed_data(finished_run, tmp_path):
+    model = json.loads(finished_run.job.model.read_text())
+    path = tmp_path / "model.json"
+    path.write_text(json.dumps({**model, "learning_rate": 0.02}))
+    result, events = _run_again(finished_run, model=path, epochs=1)
+    anew = _COMPONENTS[_COMPONENTS.index("TrainerCodegen") :]
+    assert sorted(name for name, state in events if state == "finished") == sorted(anew)
+    assert "0.02" in (result.directory / "modules" / "trainer_module.py").read_text()
 
 
 def test_failed_run_leaves_no_metrics(finished_run, tmp_path):

@@ -11,8 +11,9 @@ from tfx_retrieval.pipelines.vertex.compile import compile_pipeline
 from tfx_retrieval.pipelines.vertex.parameters import runtime_parameters
 
 _PLAIN = [
-    *("InteractionExampleGen", "StatisticsGen", "ExampleValidator", "SchemaGen", "ConfigCodegen"),
-    *("Transform", "TwoTowerTrainer", "RetrievalEvaluator", "ScaNNIndexer"),
+    *("InteractionExampleGen", "StatisticsGen", "ExampleValidator", "SchemaGen"),
+    *("TransformCodegen", "Transform", "TrainerCodegen"),
+    *("TwoTowerTrainer", "RetrievalEvaluator", "ScaNNIndexer"),
 ]
 
 
@@ -22,7 +23,9 @@ def make(tmp_path):
     features = config.read_feature_config(job.features)
     model = config.read_model_config(job.model)
 
-    def create(search_space=None, **options):
+    def create(search_space=None, embedding_dim=None, **options):
+        if embedding_dim:
+            features.query.features[1].vocabulary.embedding_dim = embedding_dim
         for name, values in (search_space or {}).items():
             getattr(model.search_space, name).extend(values)
         if search_space:
@@ -49,6 +52,22 @@ def test_without_options_there_is_neither_tuner_nor_resolver(make):
     assert sorted(nodes) == sorted(_PLAIN)
     assert not {"base_model", "hyperparameters"} & set(nodes["TwoTowerTrainer"].inputs)
     assert "baseline_model" not in nodes["RetrievalEvaluator"].inputs
+
+
+def test_transform_depends_on_the_feature_config_alone(make):
+    nodes = _nodes(make())
+    assert _source(nodes["Transform"], "module") == "TransformCodegen.transform_module"
+    assert nodes["TransformCodegen"].exec_properties["model_config"] is None
+    assert list(nodes["TransformCodegen"].outputs) == ["transform_module"]
+    assert list(nodes["TrainerCodegen"].outputs) == ["trainer_module"]
+
+
+def test_another_embedding_width_does_not_read_the_data_again(make):
+    """What is cached under the same properties is found again."""
+    plain, wider = _nodes(make()), _nodes(make(embedding_dim=4))
+    for node in ("InteractionExampleGen", "StatisticsGen", "SchemaGen"):
+        assert wider[node].exec_properties == plain[node].exec_properties
+    assert wider["TransformCodegen"].exec_properties != plain["TransformCodegen"].exec_properties
 
 
 def test_a_search_space_adds_a_tuner_before_the_trainer(make):

@@ -35,6 +35,8 @@ TIME_UNITS = ["seconds", "milliseconds", "microseconds", "nanoseconds", "days"]
 
 _DIMENSION = st.integers(1, 8)
 _NUMBER = st.floats(-1e6, 1e6, allow_nan=False).map(lambda number: round(number, 3))
+# What makes a heading of a name.
+_AFFIX = st.sampled_from(["The", "größe:", "it's", '"', "1.", "{x}", "\u00a0"])
 _TEXT = st.text(st.characters(codec="utf-8", categories=("L", "N", "P", "S")), max_size=8)
 
 
@@ -225,10 +227,18 @@ def feature_config_documents(draw, max_features=3, odd_names=True, label=None):
         interaction["label"] = "rating"
     return {
         "name": draw(st.sampled_from(["shop", "it's", '"""', "größe {x}"])),
+        "headings": draw(_headings([QUERY_ID, CANDIDATE_ID, *columns])),
         "query": query,
         "candidate": candidate,
         "interaction": interaction,
     }
+
+
+@st.composite
+def _headings(draw, columns):
+    """Headings of some of the columns, which are no names of columns themselves."""
+    renamed = draw(st.lists(st.sampled_from(columns), unique=True, max_size=3))
+    return {column: draw(_AFFIX) + f" {column}"[:100] for column in renamed}
 
 
 def _share_a_vocabulary(query, candidate, vocabulary):

@@ -21,7 +21,7 @@ class PlantedJob:
     """Files of a job on the planted table.
 
     Attributes:
-        data: Parquet table: buyer, town, bought_at, sku, name, price.
+        data: Parquet table: Buyer ID (`buyer` in the config), town, bought_at, sku, name, price.
         features: FeatureConfig.
         model: ModelConfig.
     """
@@ -50,7 +50,7 @@ def write_job(directory: pathlib.Path) -> PlantedJob:
     candidates = within * GROUPS + groups
     table = pa.table(
         {
-            "buyer": [f"buyer-{b}" for b in buyers],
+            "Buyer ID": [f"buyer-{b}" for b in buyers],
             "town": [None if b % 10 == 0 else f"town-{b % 7}" for b in buyers],
             "bought_at": pa.array(
                 1_600_000_000 + np.sort(random.integers(0, 40_000_000, ROWS)), pa.timestamp("s")
@@ -63,6 +63,7 @@ def write_job(directory: pathlib.Path) -> PlantedJob:
     features = {
         "version": 1,
         "name": "planted",
+        "headings": {"buyer": "Buyer ID"},
         "query": {
             "id": "buyer",
             "features": [

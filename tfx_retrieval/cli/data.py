@@ -53,9 +53,9 @@ def check_rows(
 
     spec = _spec(feature_config)
     opened = tables.open_table(data, spec)
-    wanted = features.raw_columns(feature_config)
-    names = [name for name in wanted if all(name in file.column_names for file in opened)]
-    table = _read(opened, names)
+    wanted = [column.heading for column in features.raw_columns(feature_config).values()]
+    headings = [name for name in wanted if all(name in file.column_names for file in opened)]
+    table = _read(opened, headings)
     data_checks.check_data(feature_config, table, data, model_config)
     return load.load(data, spec).rows_read
 

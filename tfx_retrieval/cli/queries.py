@@ -34,6 +34,7 @@ def prepare(
     from tfx_retrieval.config.reader import did_you_mean
 
     side = feature_config.query
+    by_heading = {heading: name for name, heading in feature_config.headings.items()}
     features: dict[str, Feature | None] = {side.id: None}
     features |= {feature.column: feature for feature in side.features}
     problems = []
@@ -41,7 +42,7 @@ def prepare(
     for name, value in query.items():
         if name not in features:
             expected = f"one of {', '.join(features)}"
-            remedy = did_you_mean(name, features)
+            remedy = did_you_mean(by_heading.get(name, name), features)
             problems.append(
                 Problem(f"{where}: column {name!r}", "an unknown column", expected, remedy)
             )

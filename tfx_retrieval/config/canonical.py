@@ -30,12 +30,15 @@ def canonical_json(message: Message) -> str:
 def to_dict(message: Message) -> dict[str, Any]:
     """Returns a resolved message as a JSON object, keys in the order of the `.proto` file.
 
-    Empty lists, empty texts and parts that are not there have no key.
+    Keys of maps are sorted. Empty lists, maps and texts and parts that are not there have no key.
     """
-    content = {}
+    content: dict[str, Any] = {}
     for field in message.DESCRIPTOR.fields:
         value = getattr(message, field.name)
-        if rules.is_repeated(field):
+        if rules.is_map(field):
+            if value:
+                content[field.name] = dict(sorted(value.items()))
+        elif rules.is_repeated(field):
             if value:
                 content[field.name] = [_plain(field, entry) for entry in value]
         elif field.has_presence:

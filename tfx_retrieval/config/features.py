@@ -70,6 +70,7 @@ class RawColumn:
 
     Attributes:
         name: Name of the column.
+        heading: Its heading in the data.
         roles: What the column is used for, for example ("query_id", "query_feature").
         type: A `FeatureType`; `unspecified` for a column that only a filter looks at. An id, a
             title or a timestamp that is no feature counts as categorical, text and temporal; a
@@ -80,6 +81,7 @@ class RawColumn:
     """
 
     name: str
+    heading: str
     roles: tuple[str, ...]
     type: int
     time_unit: int
@@ -192,6 +194,11 @@ def history_columns(config: FeatureConfig) -> list[str]:
     ]
 
 
+def heading_of(config: FeatureConfig, column: str) -> str:
+    """Returns the heading in the data of what the configuration calls `column`."""
+    return config.headings.get(column, column)
+
+
 def raw_columns(config: FeatureConfig) -> dict[str, RawColumn]:
     """Returns every column that the configuration names, by name.
 
@@ -242,7 +249,7 @@ def _raw_column(config: FeatureConfig, column: str, roles: tuple[str, ...]) -> R
     time_unit = TimeUnit.unspecified
     if column_type == FeatureType.temporal:
         time_unit = feature.time_unit if feature is not None else config.interaction.time_unit
-    return RawColumn(column, roles, column_type, time_unit, feature)
+    return RawColumn(column, heading_of(config, column), roles, column_type, time_unit, feature)
 
 
 def type_name(feature_type: int) -> str:

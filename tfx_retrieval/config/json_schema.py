@@ -72,7 +72,7 @@ def _property(field: FieldDescriptor, definitions: dict[str, dict[str, Any]]) ->
     schema: dict[str, Any] = {}
     if limits.doc:
         schema["description"] = limits.doc
-    if rules.is_repeated(field):
+    if rules.is_repeated(field) and not rules.is_map(field):
         schema |= {"type": "array", "items": value}
         if limits.HasField("min_items"):
             schema["minItems"] = limits.min_items
@@ -88,6 +88,15 @@ def _property(field: FieldDescriptor, definitions: dict[str, dict[str, Any]]) ->
 
 def _value(field: FieldDescriptor, definitions: dict[str, dict[str, Any]]) -> dict[str, Any]:
     """Returns the schema of one value of `field`."""
+    if rules.is_map(field):
+        text = _text(field)
+        most = rules.rule(field).max_items
+        return {
+            "type": "object",
+            "propertyNames": text,
+            "additionalProperties": text,
+            "maxProperties": most,
+        }
     if rules.is_any_value(field):
         return {"type": ["string", "number", "boolean", "array"]}
     if rules.is_message(field):

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from tfx_retrieval.config.features import SIDES, feature_of
+from tfx_retrieval.config.features import SIDES, feature_of, heading_of
 from tfx_retrieval.config.findings import Finding, quote
 from tfx_retrieval.config.input_names import is_input_name, plain_name
 from tfx_retrieval.config.widths import layers_input_width
 from tfx_retrieval.errors import InputError, Problem
-from tfx_retrieval.proto.feature_config_pb2 import Feature, FeatureConfig, Side
+from tfx_retrieval.proto.feature_config_pb2 import Feature, FeatureConfig, FeatureType, Side
 from tfx_retrieval.proto.model_config_pb2 import ModelConfig, ModelType, Tower
 
 
@@ -162,11 +162,15 @@ def check_input_names(feature_config: FeatureConfig, feature_source: str) -> Ite
             column = feature.column
             if is_input_name(column):
                 continue
+            name = quote(plain_name(column))
+            heading = quote(heading_of(feature_config, column))
+            is_history = feature.type == FeatureType.history
             yield Finding(
                 (side_name, "features", position, "column"),
                 f"{quote(column)}, which cannot name an input of a SavedModel signature",
                 "ASCII letters, digits and underscores, a letter first, and not 'self'",
-                f"Rename the column in the data, for example to {quote(plain_name(column))}.",
+                f"Call it {name} in this config"
+                + ("." if is_history else f', and add "headings": {{{name}: {heading}}}.'),
             ).problem(feature_source)
 
 
@@ -186,5 +190,5 @@ def check_input_spellings(
                     (side_name, "features", position, "column"),
                     f"{quote(column)} beside {quote(other)}, inputs of one SavedModel signature",
                     "names that differ in more than case",
-                    "Rename one of the columns in the data.",
+                    "Give one of them another name, with its heading in the data at $.headings.",
                 ).problem(feature_source)

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import dataclasses
 import enum
-import re
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from tfx_retrieval.config import data_values
+from tfx_retrieval.config.input_names import name_words
 
 _SEPARATORS = ("|", ";")
 _FLOAT = r"[-+]?\d*\.?\d+([eE][-+]?\d+)?"
@@ -72,6 +72,7 @@ class Column:
         time_unit: Unit of a TIME column of integers.
         has_clock: Whether a TIME column tells the time of day.
         flaw: What is wrong with values that are not read as what they seem to be meant as.
+        heading: Its heading in the table, if that is another than its name.
     """
 
     name: str
@@ -85,17 +86,17 @@ class Column:
     time_unit: str = "seconds"
     has_clock: bool = False
     flaw: str = ""
+    heading: str = ""
+
+    @property
+    def source(self) -> str:
+        """Its heading in the table."""
+        return self.heading or self.name
 
     @property
     def rows(self) -> int:
         """Number of rows that hold a value, of a column that is no list and no vector."""
         return int(np.count_nonzero(self.codes >= 0))
-
-
-def name_words(name: str) -> list[str]:
-    """Returns the words of a column's name in lower case: `StockCode` has `stock` and `code`."""
-    spaced = re.sub(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])", " ", name)
-    return [word for word in re.split(r"[^a-z0-9]+", spaced.lower()) if word]
 
 
 def profile(table: pa.Table) -> list[Column]:

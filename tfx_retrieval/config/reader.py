@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, MutableMapping
 from typing import Any
 
 from google.protobuf import struct_pb2
@@ -26,7 +26,7 @@ _LARGEST_EXACT_INTEGER = 2**53
 _UNQUOTED = re.compile(r"true|false|[-+]?[0-9.]{1,20}(e[-+]?[0-9]{1,3})?")
 _SURROGATES = re.compile("[\ud800-\udfff]")
 # Line breaks, other controls and characters that turn the direction of writing.
-_CONTROLS = re.compile("[\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069]")
+CONTROLS = re.compile("[\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069]")
 # Past this number of findings a document is hostile or no config; suggestions take time.
 _MAX_SUGGESTIONS = 100
 _STAND_INS = {
@@ -130,6 +130,8 @@ class Reader:
     def _read_field(self, value: Any, message: Message, field: FieldDescriptor, path: Path) -> None:
         if value is None:
             self._wrong(path, value, rules.expected_value(field), "Leave the key out instead.")
+        elif rules.is_map(field):
+            self._read_map(value, getattr(message, field.name), field, path)
         elif rules.is_repeated(field):
             self._read_list(value, message, field, path)
         elif rules.is_any_value(field):
@@ -163,6 +165,28 @@ class Reader:
             scalar = self._scalar(entry, field, entry_path)
             # A stand-in keeps the positions of the entries that follow.
             container.append(_STAND_INS[field.type] if scalar is None else scalar)
+
+    def _read_map(
+        self, value: Any, target: MutableMapping[str, str], field: FieldDescriptor, path: Path
+    ) -> None:
+        """Reads an object of texts."""
+        if not isinstance(value, dict):
+            self._wrong(path, value, rules.expected_value(field))
+            return
+        for key in value.duplicates if isinstance(value, JsonObject) else ():
+            self._report((*path, key), "the key more than once", "each key once")
+        most = rules.rule(field).max_items
+        if len(value) > most:
+            self._wrong(path, value, f"an object with at most {most:,} keys")
+            return
+        for key, entry in value.items():
+            entry_path = (*path, key)
+            if not isinstance(entry, str):
+                self._wrong(entry_path, entry, rules.expected_text(field))
+                continue
+            name, text = (self._text(part, field, entry_path) for part in (key, entry))
+            if name is not None and text is not None:
+                target[name] = text
 
     def _scalar(self, value: Any, field: FieldDescriptor, path: Path) -> Any:
         """Returns `value` as the message holds it, or None after reporting what is wrong."""
@@ -200,12 +224,12 @@ class Reader:
             fault = ", which holds half of a surrogate pair, not a character"
         elif "\0" in value:
             fault = ", which holds the character NUL"
-        elif one_line and _CONTROLS.search(value):
+        elif one_line and CONTROLS.search(value):
             fault = ", which holds a line break or another control character"
         else:
             return value
         self.broken.append(path)
-        self._report(path, describe(value) + fault, rules.expected_value(field))
+        self._report(path, describe(value) + fault, rules.expected_text(field))
         return None
 
     def _number(self, value: float, field: FieldDescriptor, path: Path) -> Any:

@@ -111,7 +111,7 @@ def _messages(root: Descriptor) -> list[Descriptor]:
             return
         found.append(message)
         for field in message.fields:
-            if rules.is_message(field) and not rules.is_any_value(field):
+            if rules.is_message(field) and not (rules.is_any_value(field) or rules.is_map(field)):
                 visit(field.message_type)
 
     visit(root)
@@ -145,6 +145,8 @@ def _rows(message: Descriptor) -> Iterator[str]:
 
 def _value(field: FieldDescriptor) -> str:
     """Returns what stands at a key, for the table."""
+    if rules.is_map(field):
+        return f"object of texts (at most {rules.rule(field).max_items:,})"
     if rules.is_message(field) and not rules.is_any_value(field):
         name = field.message_type.name
         value = f"[{name}](#{name.lower()})"

@@ -6,7 +6,8 @@ from collections.abc import Collection
 
 import numpy as np
 
-from tfx_retrieval.config.profile import Column, Kind, name_words
+from tfx_retrieval.config.input_names import name_words
+from tfx_retrieval.config.profile import Column, Kind
 
 QUERY_WORDS = (
     "user",

@@ -52,6 +52,11 @@ def is_repeated(field: FieldDescriptor) -> bool:
     return field.label == FieldDescriptor.LABEL_REPEATED
 
 
+def is_map(field: FieldDescriptor) -> bool:
+    """Returns whether `field` is a map, which is a map of texts by name."""
+    return is_message(field) and field.message_type.GetOptions().map_entry
+
+
 def is_message(field: FieldDescriptor) -> bool:
     """Returns whether a value of `field` is a message."""
     return field.type == FieldDescriptor.TYPE_MESSAGE
@@ -106,18 +111,25 @@ def expected_value(field: FieldDescriptor) -> str:
     if field.type == FieldDescriptor.TYPE_ENUM:
         return "one of " + ", ".join(enum_names(field))
     if field.type == FieldDescriptor.TYPE_STRING:
-        if rule(field).column:
-            return f"a column name, one line of 1 to {MAX_NAME_CHARACTERS} characters"
-        if rule(field).name:
-            return f"a name, one line of 1 to {MAX_NAME_CHARACTERS} characters"
-        least = rule(field).min_length
-        return f"a text of {least} to {MAX_TEXT_CHARACTERS:,} characters"
+        return expected_text(field)
     if is_any_value(field):
         return "a text, a number, true or false, or a list of these"
+    if is_map(field):
+        return "an object, each value a text"
     if is_message(field):
         return "an object"
     noun = "an integer" if field.type == FieldDescriptor.TYPE_INT32 else "a number"
     return noun + _range_words(field)
+
+
+def expected_text(field: FieldDescriptor) -> str:
+    """Returns in words what a text of `field` must be; of a map, each of its keys and values."""
+    if rule(field).column:
+        return f"a column name, one line of 1 to {MAX_NAME_CHARACTERS} characters"
+    if rule(field).name:
+        return f"a name, one line of 1 to {MAX_NAME_CHARACTERS} characters"
+    least = rule(field).min_length
+    return f"a text of {least} to {MAX_TEXT_CHARACTERS:,} characters"
 
 
 def _range_words(field: FieldDescriptor) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Collection, Iterator
 from typing import Any
 
@@ -10,15 +11,16 @@ import pyarrow as pa
 
 from tfx_retrieval.config import roles
 from tfx_retrieval.config.findings import listing, quote
-from tfx_retrieval.config.input_names import is_input_name, plain_name
+from tfx_retrieval.config.input_names import distinct_names
 from tfx_retrieval.config.profile import Column, Kind, profile
+from tfx_retrieval.config.reader import CONTROLS
+from tfx_retrieval.config.rules import MAX_NAME_CHARACTERS
 from tfx_retrieval.errors import InputError, Problem
 
 _MAX_CATEGORIES = 1000
 _MAX_INTEGER_CATEGORIES = 20
 _MAX_LIST_VALUES = 64
 _HISTORY_ROWS = 3
-_MAX_NAME = 128
 
 Feature = dict[str, Any]
 
@@ -72,24 +74,46 @@ def propose(table: pa.Table, name: str) -> tuple[dict[str, Any], dict[str, Any],
     if repeated:
         received = "several columns called " + listing(map(quote, sorted(repeated)))
         raise InputError(Problem(name, received, "columns of different names"))
-    columns = [column for column in profile(table) if column.name]
-    query, candidate = roles.find_ids(columns)
+    columns = _named([column for column in profile(table) if column.name])
+    usable = [column for column in columns if not _heading_fault(column)]
+    query, candidate = roles.find_ids(usable)
     if query is None or candidate is None:
         raise InputError(_no_ids(columns, name))
     problems = [
         problem
         for column, known_as in ((query, roles.QUERY_WORDS), (candidate, roles.CANDIDATE_WORDS))
-        for problem in _id_problems(column, columns, known_as, name)
+        for problem in _better_id(column, columns, known_as, name)
     ]
     if problems:
         raise InputError(problems)
     return _Proposal(columns, query, candidate, name, table.num_rows).documents()
 
 
-def _id_problems(
+def _named(columns: list[Column]) -> list[Column]:
+    """Returns the columns under names that features can have, with their headings."""
+    names = distinct_names(column.name for column in columns)
+    return [
+        column
+        if names[column.name] == column.name
+        else dataclasses.replace(column, name=names[column.name], heading=column.name)
+        for column in columns
+    ]
+
+
+def _heading_fault(column: Column) -> str:
+    """Returns why no config can hold a column's heading, or an empty text."""
+    heading = column.source
+    if len(heading) > MAX_NAME_CHARACTERS:
+        return f"its heading is longer than {MAX_NAME_CHARACTERS} characters"
+    if CONTROLS.search(heading):
+        return "its heading holds a line break or another control character"
+    return ""
+
+
+def _better_id(
     column: Column, columns: list[Column], words: Collection[str], name: str
 ) -> Iterator[Problem]:
-    """Yields what keeps the most likely id of a side from being one.
+    """Yields what is wrong with the column that, by its name, would be a side's id instead.
 
     Args:
         column: The id that was found.
@@ -97,27 +121,25 @@ def _id_problems(
         words: Words in the names of such ids.
         name: What to call the table.
     """
-    if not roles.is_named(column, words):
-        # The table has a better one by name, then, but it is unusable by its values.
-        for other in columns:
-            if roles.is_named(other, words) and roles.is_identifier(other) and other.distinct < 2:
-                received = other.flaw or (
-                    "the same id in every row" if other.distinct else "no value in any row"
-                )
-                expected = "an id that tells apart who asks and what is retrieved"
-                yield Problem(f"{name}: column {quote(other.name)}", received, expected)
-                return
-    if not is_input_name(column.name):
-        yield Problem(
-            f"{name}: column {quote(column.name)}",
-            "the likely id, under a name that no input of a SavedModel can have",
-            "ASCII letters, digits and underscores, a letter first",
-            f"Rename the column in the data, for example to {quote(plain_name(column.name))}.",
-        )
+    if roles.is_named(column, words):
+        return
+    for other in columns:
+        fault = _heading_fault(other)
+        unusable = fault or other.distinct < 2
+        if roles.is_named(other, words) and roles.is_identifier(other) and unusable:
+            received = (
+                fault
+                or other.flaw
+                or ("the same id in every row" if other.distinct else "no value in any row")
+            )
+            expected = "an id that tells apart who asks and what is retrieved"
+            where = f"{name}: column {quote(other.source)}"
+            yield Problem(where, received, expected)
+            return
 
 
 def _no_ids(columns: list[Column], name: str) -> Problem:
-    shown = listing(f"{quote(column.name)} ({column.kind.value})" for column in columns)
+    shown = listing(f"{quote(column.source)} ({column.kind.value})" for column in columns)
     return Problem(
         name,
         f"the columns {shown}" if shown else "no columns with a name",
@@ -133,6 +155,7 @@ class _Proposal:
         self, columns: list[Column], query: Column, candidate: Column, name: str, rows: int
     ):
         self._columns = columns
+        self._usable = [column for column in columns if not _heading_fault(column)]
         self._query = query
         self._candidate = candidate
         self._name = name
@@ -150,26 +173,44 @@ class _Proposal:
         used |= self._time()
         used |= self._label()
         used |= self._title()
-        spellings = {name.lower() for name in used}
         for column in self._columns:
             if column.name in used:
                 continue
-            fault = _name_fault(column.name, spellings)
+            fault = _heading_fault(column)
             if fault:
                 self._explain(column, f"left out: {fault}")
             else:
                 self._feature(column)
-                spellings.add(column.name.lower())
-        features: dict[str, Any] = {"version": 1, "name": self._name[:_MAX_NAME] or "features"}
+        name = self._name[:MAX_NAME_CHARACTERS] or "features"
+        features: dict[str, Any] = {"version": 1, "name": name}
+        headings = self._headings()
+        if headings:
+            features["headings"] = headings
         features |= self._sides
         if self._interaction:
             features["interaction"] = self._interaction
         return features, default_model_config(self._rows), self._explanations
 
     def _explain(self, column: Column, text: str) -> None:
-        name = column.name if column.name.isprintable() else quote(column.name)
+        heading = column.source
+        name = heading if heading.isprintable() else quote(heading)
+        if column.heading:
+            name += f" ({column.name})"
         flaw = f"; {column.flaw}" if column.flaw and column.flaw not in text else ""
         self._explanations.append(f"{name}: {text}{flaw}")
+
+    def _headings(self) -> dict[str, str]:
+        """Returns the headings of the columns in use that have other names here."""
+        used = {rule["column"] for rule in self._interaction.get("filters", [])}
+        used |= {self._interaction.get(role) for role in ("timestamp", "label")}
+        for side in self._sides.values():
+            used |= {side["id"], side.get("title")}
+            used |= {feature["column"] for feature in side["features"]}
+        return {
+            column.name: column.heading
+            for column in self._columns
+            if column.heading and column.name in used
+        }
 
     def _add(self, side: str, column: Column, **feature: Any) -> None:
         self._sides[side]["features"].append({"column": column.name, **feature})
@@ -183,32 +224,28 @@ class _Proposal:
         return {self._query.name, self._candidate.name}
 
     def _time(self) -> set[str]:
-        column = roles.find_timestamp(self._columns)
+        column = roles.find_timestamp(self._usable)
         if column is None:
             return set()
         self._interaction["timestamp"] = column.name
         self._interaction["time_unit"] = column.time_unit
         cycles = ["hour_of_day", "day_of_week"] if column.has_clock else ["day_of_week"]
         text = f"{' and '.join(cycles)} as features of the query"
-        fault = _name_fault(column.name)
-        if fault:
-            text = f"no feature, since {fault}"
-        else:
-            self._add(
-                "query",
-                column,
-                type="temporal",
-                time_unit=column.time_unit,
-                cyclical={"cycles": cycles},
-            )
+        self._add(
+            "query",
+            column,
+            type="temporal",
+            time_unit=column.time_unit,
+            cyclical={"cycles": cycles},
+        )
         self._explain(column, f"the time of the interaction; {text}")
         self._history()
         return {column.name}
 
     def _history(self) -> None:
         rows = self._query.rows / self._query.distinct
-        name = f"{self._candidate.name}_history"[:_MAX_NAME]
-        names = {column.name.lower() for column in self._columns}
+        name = f"{self._candidate.name}_history"[:MAX_NAME_CHARACTERS]
+        names = {text.lower() for column in self._columns for text in (column.name, column.heading)}
         if rows < _HISTORY_ROWS or name.lower() in names:
             return
         length = int(min(50, max(5, 5 * round(rows / 5))))
@@ -221,7 +258,7 @@ class _Proposal:
         )
 
     def _label(self) -> set[str]:
-        column = roles.find_label(self._columns)
+        column = roles.find_label(self._usable)
         if column is None or column in (self._query, self._candidate):
             return set()
         self._interaction["label"] = column.name
@@ -230,16 +267,13 @@ class _Proposal:
         return {column.name}
 
     def _title(self) -> set[str]:
-        free = [column for column in self._columns if column is not self._query]
+        free = [column for column in self._usable if column is not self._query]
         column = roles.find_title(free, self._candidate)
         if column is None:
             return set()
         self._sides["candidate"]["title"] = column.name
-        fault = _name_fault(column.name)
-        if not fault:
-            self._add("candidate", column, type="text")
-        use = f"no feature, since {fault}" if fault else "its words as a feature"
-        text = f"the candidates' title, shown beside {self._candidate.name}; {use}"
+        self._add("candidate", column, type="text")
+        text = f"the candidates' title, shown beside {self._candidate.name}; its words as a feature"
         self._explain(column, text)
         return {column.name}
 
@@ -274,23 +308,6 @@ class _Proposal:
         rules.append({"column": column.name, "min": 1 if column.kind == Kind.INTEGER else 0})
         text = f"rows below {rules[-1]['min']} are left out: {negative:,} are negative"
         self._explain(column, f"{text}, as returns are")
-
-
-def _name_fault(name: str, spellings: Collection[str] = ()) -> str:
-    """Returns why a column's name cannot name a feature, or an empty text.
-
-    Args:
-        name: The name.
-        spellings: Names in use, in lower case.
-    """
-    if len(name) > _MAX_NAME:
-        return f"its name is longer than {_MAX_NAME} characters"
-    if not is_input_name(name):
-        remedy = f"rename it in the data, for example to {quote(plain_name(name))}"
-        return f"its name cannot name an input of a SavedModel; {remedy}"
-    if name.lower() in spellings:
-        return "its name differs from another one in case only"
-    return ""
 
 
 def _transform(column: Column) -> tuple[Feature, str]:

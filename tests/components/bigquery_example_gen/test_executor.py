@@ -27,7 +27,7 @@ SPEC = TableSpec(
         ColumnSpec("user", "categorical"),
         ColumnSpec("item", "categorical"),
         ColumnSpec("title", "text"),
-        ColumnSpec("price", "numeric"),
+        ColumnSpec("price", "numeric", heading="Unit price"),
         ColumnSpec("when", "temporal"),
         ColumnSpec("new", "boolean"),
         ColumnSpec("tags", "categorical", multiple=True),
@@ -49,7 +49,7 @@ def rows(count=100):
             "user": pa.array([number % 7 for number in numbers], pa.int64()),
             "item": pa.array([f"item {number % 11}" for number in numbers], pa.string()),
             "title": pa.array([f"Title {number % 11}" for number in numbers], pa.string()),
-            "price": pa.array(
+            "Unit price": pa.array(
                 [decimal.Decimal(number) / 4 if number % 5 else None for number in numbers],
                 pa.decimal128(38, 9),
             ),
@@ -103,7 +103,7 @@ def test_asks_for_the_cost_then_for_the_columns_in_use(fake_bigquery, tmp_path):
         location="EU",
     )
     query = {
-        "query": "SELECT `user`, `item`, `title`, `price`, `when`, `new`, `tags`\nFROM (\n"
+        "query": "SELECT `user`, `item`, `title`, `Unit price`, `when`, `new`, `tags`\nFROM (\n"
         "SELECT * FROM shop.orders WHERE day >= @since AND shop IN UNNEST(@shops)\n)",
         "useLegacySql": False,
         "parameterMode": "NAMED",

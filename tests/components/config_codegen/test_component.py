@@ -35,6 +35,18 @@ def test_outputs_and_properties():
     assert tfx_retrieval.ConfigCodegen is ConfigCodegen
 
 
+def test_without_a_model_config_there_is_no_trainer_module():
+    node = ConfigCodegen(_FEATURES)
+    assert list(node.outputs) == ["transform_module"]
+    assert node.exec_properties["model_config"] is None
+
+
+def test_the_transform_module_can_be_left_to_another_node():
+    assert list(ConfigCodegen(_FEATURES, "{}", transform=False).outputs) == ["trainer_module"]
+    with pytest.raises(ValueError, match="no module is left to make"):
+        ConfigCodegen(_FEATURES, transform=False)
+
+
 def test_messages_and_json_give_the_same_cache_key():
     """Neither the form of a config nor the order of its keys counts, only what it says."""
     from_json = ConfigCodegen(_FEATURES, '{"epochs": 5, "batch_size": 8}')

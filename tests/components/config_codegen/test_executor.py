@@ -56,17 +56,14 @@ feature { name: "worth" type: FLOAT }
 
 @pytest.fixture
 def run(tmp_path):
-    def do(schema=None, **changes):
+    def do(schema=None, keys=("transform_module", "trainer_module"), **changes):
         inputs = {}
         if schema is not None:
             text_format.Parse(schema, schema_pb2.Schema())
             (tmp_path / "schema").mkdir()
             (tmp_path / "schema" / "schema.pbtxt").write_text(schema)
             inputs["schema"] = [artifact(standard_artifacts.Schema, tmp_path / "schema")]
-        outputs = {
-            key: [artifact(ModuleFile, tmp_path / key)]
-            for key in ("transform_module", "trainer_module")
-        }
+        outputs = {key: [artifact(ModuleFile, tmp_path / key)] for key in keys}
         properties = {
             "feature_config": canonical_json(_FEATURES),
             "model_config": canonical_json(_MODEL),
@@ -92,6 +89,17 @@ def test_writes_both_modules(run):
         with open(module.source_uri, encoding="utf-8") as file:
             assert file.read() == expected[key]
         assert output.get_string_custom_property("generator_version") == "1.2+3"
+
+
+@pytest.mark.parametrize("key", ["transform_module", "trainer_module"])
+def test_writes_only_what_has_an_output(run, tmp_path, key):
+    output = run(_SCHEMA, keys=(key,))[key]
+    assert packaging.read_module(output.uri).name == key
+    assert [path.name for path in tmp_path.glob("*_module")] == [key]
+
+
+def test_a_transform_module_needs_no_model_config(run):
+    run(_SCHEMA, keys=("transform_module",), model_config=None)
 
 
 def test_wheel_is_importable(run, monkeypatch):

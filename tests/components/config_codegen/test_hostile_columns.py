@@ -51,7 +51,8 @@ def _renamed(document, names):
 
     def replace(value, key=""):
         if isinstance(value, dict):
-            return {name: replace(entry, name) for name, entry in value.items()}
+            columns = names if key == "headings" else {}
+            return {columns.get(name, name): replace(entry, name) for name, entry in value.items()}
         if isinstance(value, list):
             return [replace(entry, key) for entry in value]
         if isinstance(value, str) and key not in kept and value:
@@ -184,7 +185,7 @@ def test_trainer_refuses_columns_that_signatures_cannot_name(column):
             parse_feature_config(json.dumps(document)), parse_model_config("{}")
         )
     assert json.dumps(column, ensure_ascii=False) in str(info.value)
-    assert "Rename the column" in str(info.value)
+    assert '"headings": {"' in str(info.value)
 
 
 def test_trainer_refuses_columns_that_differ_in_case_alone():

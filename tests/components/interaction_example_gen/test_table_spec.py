@@ -239,3 +239,23 @@ def test_a_title_is_read_as_the_feature_that_it_also_is():
         **{"user": "categorical", "item": "categorical"},
         **{"price": "numeric", "time": "temporal"},
     }
+
+
+def test_headings_are_those_of_the_config():
+    side = {"features": [{"column": "age", "type": "numeric"}]}
+    document = {
+        "headings": {"user": "User ID", "age": "Age (years)"},
+        "query": {"id": "user", **side},
+        "candidate": {"id": "item", **side},
+    }
+    spec = table_spec(parse_feature_config(json.dumps(document)))
+    sources = {column.name: column.source for column in spec.columns}
+    assert sources == {"age": "Age (years)", "user": "User ID", "item": "item"}
+    assert TableSpec.from_json(spec.to_json()) == spec
+
+
+def test_no_two_columns_are_read_from_one_heading(make_spec):
+    user, *others = make_spec().columns
+    columns = (user, *others, ColumnSpec("note", "text", heading=user.name))
+    with pytest.raises(InputError, match=r"\.heading\n"):
+        TableSpec.from_json(make_spec(columns=columns).to_json())

@@ -33,6 +33,12 @@ SPEC = TableSpec(
     candidate_id="item",
     candidate_columns=("item",),
 )
+HEADED = TableSpec(
+    **{
+        **vars(SPEC),
+        "columns": (*SPEC.columns[:2], ColumnSpec("price", "numeric", heading="Unit price")),
+    }
+)
 ROWS = {"user": [1, 2, 2], "item": ["a", "b", None], "price": [1.5, None, 3.0]}
 KEPT = {"user": [1, 2], "item": ["a", "b"], "price": [1.5, None]}
 CSV = "user,other,item,price\n1,x,a,1.5\n2,y,b,\n2,z,,3.0\n"
@@ -72,6 +78,14 @@ class TestFormats:
         assert loaded.table.to_pydict() == KEPT
         assert loaded.rows_read == 3
         assert loaded.left_out == {"no user": 0, "no item": 1}
+
+    def test_a_heading_is_read_under_its_name(self, tmp_path):
+        """A column that has the name for a heading is another one."""
+        csv_path = write(tmp_path / "t.csv", "Unit price,price,user,item\n1.5,x,1,a\n,y,2,b\n")
+        assert load.load_interactions(csv_path, HEADED).to_pydict() == KEPT
+        table = pa.table({**ROWS, "Unit price": ROWS["price"], "price": ["x"] * 3})
+        pq.write_table(table, tmp_path / "t.parquet")
+        assert load.load_interactions(tmp_path / "t.parquet", HEADED).to_pydict() == KEPT
 
     @pytest.mark.parametrize("compression", ["zstd", "snappy", "none"])
     def test_parquet(self, tmp_path, compression):
@@ -197,6 +211,15 @@ class TestProblems:
         assert found.received == "the columns 'a', 'b'"
         assert found.expected == "the columns 'user', 'item', 'price'"
         assert "is its first line the header" in found.remedy
+
+    def test_a_heading_that_is_not_there(self, tmp_path):
+        (found,) = problems(write(tmp_path / "t.csv", "user,item,Unit  Price\n1,2,3\n"), HEADED)
+        assert found.where.endswith("t.csv: column 'Unit price'")
+        assert found.remedy == "Did you mean 'Unit  Price'?"
+
+    def test_a_bad_value_is_named_by_its_heading(self, tmp_path):
+        (found,) = problems(write(tmp_path / "t.csv", "user,item,Unit price\n1,2,x\n"), HEADED)
+        assert found.where.endswith("t.csv: column 'Unit price', row 1")
 
     def test_columns_of_one_name(self, tmp_path):
         (found,) = problems(write(tmp_path / "t.csv", "user,item,price,item,x,x\n1,2,3,4,5,6\n"))

@@ -122,7 +122,7 @@ def test_only_what_is_read_from_bigquery_is_never_cached(tmp_path, image):
         for name in ("brute_force", "bigquery_table")
     }
     assert cached["brute_force"] - cached["bigquery_table"] == {"InteractionExampleGen"}
-    assert len(cached["bigquery_table"]) == 8
+    assert len(cached["bigquery_table"]) == 9
 
 
 def test_a_pattern_with_spans_reaches_the_driver(tmp_path, image):

@@ -20,7 +20,7 @@ from tfx.utils import name_utils
 from tfx_retrieval import config, demo
 from tfx_retrieval.components.interaction_example_gen.table_spec import SplitSpec
 from tfx_retrieval.pipelines import local, retrieval
-from tfx_retrieval.pipelines.retrieval import RESOLVER_ID
+from tfx_retrieval.pipelines.retrieval import MODULE_NODES, RESOLVER_ID
 from tfx_retrieval.pipelines.vertex import offline
 from tfx_retrieval.pipelines.vertex.compile import compile_pipeline
 from tfx_retrieval.pipelines.vertex.custom_training import CustomJobExecutor
@@ -113,7 +113,7 @@ def read_json(artifact, name):
 @pytest.mark.slow
 def test_every_task_succeeds_and_a_blessed_index_is_pushed(result, root):
     assert {task.state for task in result.tasks.values()} == {"succeeded"}
-    assert len(result.tasks) == 12
+    assert len(result.tasks) == 13
     artifacts = result.artifacts
     assert artifacts["RetrievalEvaluator", "blessing"].metadata["blessed"] == 1.0
     # The name by which a resolver finds the model, which TFX writes for Evaluators only.
@@ -138,8 +138,8 @@ def test_results_equal_those_of_the_local_runner(result, local_result):
     assert history["loss"] == pytest.approx(expected["history"]["loss"], rel=1e-3)
     index = read_json(result.artifacts["ScaNNIndexer", "evaluation"], "index_evaluation.json")
     assert index["options"] == expected["index"]["options"]
-    for key in ("transform_module", "trainer_module"):
-        (module,) = pathlib.Path(result.artifacts["ConfigCodegen", key].uri).glob("*.py")
+    for key, node in MODULE_NODES.items():
+        (module,) = pathlib.Path(result.artifacts[node, key].uri).glob("*.py")
         local_module = local_result.directory / "modules" / module.name
         assert module.read_bytes() == local_module.read_bytes()
 
@@ -153,7 +153,7 @@ def test_results_equal_those_of_the_local_runner(result, local_result):
             "retrieval_evaluator.executor.Executor",
             "retrieval_evaluator.executor.AbsentExecutor",
         ),
-        ("ConfigCodegen", "title: tfx_retrieval.ModuleFile", "title: tfx_retrieval.AbsentFile"),
+        ("TrainerCodegen", "title: tfx_retrieval.ModuleFile", "title: tfx_retrieval.AbsentFile"),
     ],
     ids=["image without the class", "artifact type that is nowhere"],
 )
@@ -200,7 +200,7 @@ def test_a_custom_jobs_command_trains_on_the_same_artifacts(result, root, image,
     artifacts = {
         "examples": ("Transform", "transformed_examples"),
         "transform_graph": ("Transform", "transform_graph"),
-        "module": ("ConfigCodegen", "trainer_module"),
+        "module": ("TrainerCodegen", "trainer_module"),
     }
     inputs = {
         key: ArtifactList(

@@ -7,6 +7,7 @@ config in which other things are wrong, since all problems are reported together
 from tfx_retrieval.config.checks import (  # noqa: F401  (fill the registries)
     feature_rules,
     filter_rules,
+    heading_rules,
     interaction_rules,
     model_rules,
     output_rules,
