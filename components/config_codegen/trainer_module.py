@@ -119,6 +119,7 @@ class _TrainerWriter:
             "optimizer": self._optimizer_body(model.optimizer, "learning_rate"),
             "embedding_optimizer": self._embedding_optimizer_body(),
             "needs_steps": needs_training_steps(model),
+            "parameter_server": model.distribution.HasField("parameter_server"),
             "warmup": model.HasField("learning_rate_schedule")
             and model.learning_rate_schedule.warmup_steps,
             "vocabularies": self._vocabularies(),

@@ -32,6 +32,7 @@ def template_values(model: model_config_pb2.ModelConfig) -> dict[str, object]:
         "temperature_divisor": _temperature_divisor(model),
         "model_parameters": _model_parameters(model),
         "new_model": _new_model(model),
+        "model_arguments": ", ".join(_new_model_arguments(model)),
     }
 
 
@@ -69,4 +70,10 @@ def _new_model(model: model_config_pb2.ModelConfig) -> str:
     sources = {name: f'options["{name}"]' for name in _MODEL_OPTIONS}
     sources["catalogue"] = "data.catalogue"
     arguments = [sources.get(name, name) for name in _model_parameters(model)]
-    return assign("model", call("TwoTowerModel", *arguments), 8)
+    return assign("model", call("TwoTowerModel", *arguments))
+
+
+def _new_model_arguments(model: model_config_pb2.ModelConfig) -> list[str]:
+    """Returns the parameters of the function around that statement."""
+    is_tuned = any(tunes(model, name) for name in _MODEL_OPTIONS)
+    return [*(["options"] if is_tuned else []), "tf_transform_output", "data"]

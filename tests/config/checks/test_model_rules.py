@@ -148,6 +148,25 @@ CASES = [
         "temperatures at model_type retrieval or multitask only",
         "",
     ),
+    (
+        "parameter_server_queue",
+        {
+            "distribution": {"parameter_server": {}},
+            "retrieval_loss": {"cross_batch_negatives": 1024},
+        },
+        "$.retrieval_loss.cross_batch_negatives",
+        "1,024 beside distribution.parameter_server",
+        "0",
+        "Workers would overwrite each other's candidates; uniform_negatives can be drawn.",
+    ),
+    (
+        "parameter_server_search",
+        {"distribution": {"parameter_server": {}}, "search_space": {"epochs": [1, 2]}},
+        "$.search_space",
+        "search_space beside distribution.parameter_server",
+        "one of the two",
+        "Search without distribution, then write what was found into the ModelConfig.",
+    ),
 ]
 
 

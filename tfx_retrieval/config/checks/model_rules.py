@@ -250,5 +250,35 @@ def check_searched_temperature_is_used(config: ModelConfig) -> Iterator[Finding]
         )
 
 
+@model_config_check
+def check_parameter_server_queue(config: ModelConfig) -> Iterator[Finding]:
+    """Workers that train on their own have no order of batches to keep a queue of."""
+    if (
+        config.distribution.HasField("parameter_server")
+        and config.retrieval_loss.cross_batch_negatives
+        and config.model_type != ModelType.ranking
+    ):
+        yield Finding(
+            ("retrieval_loss", "cross_batch_negatives"),
+            f"{config.retrieval_loss.cross_batch_negatives:,} beside distribution.parameter_server",
+            "0",
+            "Workers would overwrite each other's candidates; uniform_negatives can be drawn.",
+            relies_on=(("distribution",), ("model_type",)),
+        )
+
+
+@model_config_check
+def check_parameter_server_search(config: ModelConfig) -> Iterator[Finding]:
+    """A search trains model after model, while servers hold one."""
+    if config.distribution.HasField("parameter_server") and config.HasField("search_space"):
+        yield Finding(
+            ("search_space",),
+            "search_space beside distribution.parameter_server",
+            "one of the two",
+            "Search without distribution, then write what was found into the ModelConfig.",
+            relies_on=(("distribution",),),
+        )
+
+
 def _has_dropout(layers: Iterable[Layer]) -> bool:
     return any(layer.WhichOneof("kind") == "dropout" for layer in layers)

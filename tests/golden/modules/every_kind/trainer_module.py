@@ -834,24 +834,17 @@ def train_model(fn_args, options, tf_transform_output, strategy, data):
         data: Rows of both splits.
     """
     tf.keras.utils.set_random_seed(SEED)
-    # Keras numbers layers without a name; a warm start finds weights by these names.
-    tf.keras.backend.reset_uids()
     batch_size, learning_rate = options["batch_size"], options["learning_rate"]
     train = input_fn(data.train, data.train_rows, batch_size, shuffle=True)
 
     with strategy.scope():
-        model = TwoTowerModel(tf_transform_output)
+        model = new_model(tf_transform_output, data)
         # Replicas add up their gradients step by step, so they cannot run ahead.
         alone = strategy.num_replicas_in_sync == 1
         model.compile(
             optimizer(learning_rate),
             steps_per_execution=STEPS_PER_EXECUTION if alone else 1,
         )
-        # Makes the weights.
-        for chunk in data.train.take(1):
-            rows = {name: values[:2] for name, values in chunk.items()}
-            model.embed_queries(rows)
-            model.embed_candidates(rows)
     if fn_args.base_model:
         warm_start(model, fn_args.base_model, tf_transform_output)
 
@@ -868,6 +861,23 @@ def train_model(fn_args, options, tf_transform_output, strategy, data):
         verbose=2,
     )
     return model, history.history
+
+
+def new_model(tf_transform_output, data):
+    """Returns a model with its weights made.
+
+    Args:
+        tf_transform_output: Output of the Transform component.
+        data: Rows of both splits.
+    """
+    # Keras numbers layers without a name; a warm start finds weights by these names.
+    tf.keras.backend.reset_uids()
+    model = TwoTowerModel(tf_transform_output)
+    for chunk in data.train.take(1):
+        rows = {name: values[:2] for name, values in chunk.items()}
+        model.embed_queries(rows)
+        model.embed_candidates(rows)
+    return model
 
 
 def training_options(fn_args):
@@ -905,11 +915,12 @@ def distribution_strategy():
     Raises:
         ValueError: There are parameter servers.
     """
-    cluster = json.loads(os.environ.get("TF_CONFIG", "{}")).get("cluster", {})
+    cluster = json.loads(os.environ.get("TF_CONFIG") or "{}").get("cluster", {})
     if cluster.get("ps"):
         raise ValueError(
-            "TF_CONFIG names parameter servers, but training here is synchronous: "
-            "start the job with a chief and workers only"
+            "TF_CONFIG names parameter servers, but this module trains in step: start "
+            "the job with a chief and workers only, or generate the module from a "
+            'ModelConfig with "distribution": {"parameter_server": {}}'
         )
     if sum(len(tasks) for tasks in cluster.values()) > 1:
         return tf.distribute.MultiWorkerMirroredStrategy()
