@@ -251,7 +251,7 @@ def test_a_module_for_synchronous_training_refuses_parameter_servers(monkeypatch
     )
     place = {"cluster": {"chief": ["a:1"], "worker": ["b:1"], "ps": ["c:1"]}}
     monkeypatch.setenv("TF_CONFIG", json.dumps(place))
-    with pytest.raises(ValueError, match='"distribution": {"parameter_server": {}}'):
+    with pytest.raises(ValueError, match="generate the module from a ModelConfig"):
         module.distribution_strategy()
 
 

@@ -317,7 +317,7 @@ def read_chunks(files, tf_transform_output):
     return chunks.cache() if size < CACHE_BYTES else chunks
 
 
-def input_fn(chunks, rows, batch_size, shuffle):
+def input_fn(chunks, rows, batch_size, shuffle, whole=False):
     """Returns a dataset of batches, one pass over the rows.
 
     Args:
@@ -325,7 +325,17 @@ def input_fn(chunks, rows, batch_size, shuffle):
         rows: Number of its rows.
         batch_size: Rows of a batch.
         shuffle: Whether each pass has another order.
+        whole: Whether to leave out the last rows if they fill no batch, as TPUs, which
+            compile for one size, need it.
+
+    Raises:
+        ValueError: There is no whole batch.
     """
+    if whole and rows < batch_size:
+        raise ValueError(
+            f"{rows} rows fill no batch of {batch_size}, and TPUs need whole batches: "
+            "lower batch_size or train without a TPU"
+        )
     chunks = chunks.map(lambda chunk: {name: chunk[name] for name in TRAINING_FEATURES})
     if shuffle:
         chunks = chunks.shuffle(16, seed=SEED).map(shuffle_rows)
@@ -333,10 +343,12 @@ def input_fn(chunks, rows, batch_size, shuffle):
     options = tf.data.Options()
     by_rows = tf.data.experimental.AutoShardPolicy.DATA
     options.experimental_distribute.auto_shard_policy = by_rows
-    batches = chunks.rebatch(batch_size).prefetch(tf.data.AUTOTUNE)
+    batches = chunks.rebatch(batch_size, drop_remainder=whole)
     # Keras must know the number of steps to run many at a time.
-    count = tf.data.experimental.assert_cardinality(-(-rows // batch_size))
-    return batches.apply(count).with_options(options)
+    steps = rows // batch_size if whole else -(-rows // batch_size)
+    count = tf.data.experimental.assert_cardinality(steps)
+    batches = batches.prefetch(tf.data.AUTOTUNE).apply(count)
+    return batches.with_options(options)
 
 
 def shuffle_rows(features):
@@ -535,10 +547,21 @@ def train_model(fn_args, options, tf_transform_output, strategy, data):
         tf_transform_output: Output of the Transform component.
         strategy: Strategy that trains the model.
         data: Rows of both splits.
+
+    Raises:
+        ValueError: A TPU's cores cannot share the batches.
     """
     tf.keras.utils.set_random_seed(SEED)
     batch_size, learning_rate = options["batch_size"], options["learning_rate"]
-    train = input_fn(data.train, data.train_rows, batch_size, shuffle=True)
+    on_tpu = isinstance(strategy, tf.distribute.TPUStrategy)
+    if on_tpu and batch_size % strategy.num_replicas_in_sync:
+        raise ValueError(
+            f"batch_size is {batch_size}: make it a multiple of the TPU's "
+            f"{strategy.num_replicas_in_sync} cores, which take equal shares"
+        )
+    train = input_fn(
+        data.train, data.train_rows, batch_size, shuffle=True, whole=on_tpu
+    )
 
     with strategy.scope():
         model = new_model(tf_transform_output, data)
