@@ -5,6 +5,7 @@ import pytest
 import tensorflow as tf
 from support import generated_modules
 from support import shop as shop_support
+from support.models import encode_example
 
 _DENSE = {"dense": {"units": 4, "l2": 0.01}}
 _DROPOUT = {"dropout": {"rate": 0.1}}
@@ -55,6 +56,58 @@ def test_xla_compiles_a_step(shop, tmp_path, pooling):
         for old, weight in zip(before, model.trainable_variables, strict=True)
         if old.size > 1
     )
+
+
+_TABLES = {
+    "output_embedding_dim": 4,
+    "batch_size": 16,
+    "epochs": 2,
+    "embedding_optimizer": {"adagrad": {}},
+    "early_stopping": {},
+    "candidate_bias": True,
+    "distribution": {"tpu_embedding": {}},
+    "retrieval": {"top_k": 5},
+}
+
+
+@pytest.mark.slow
+def test_tables_of_a_tpu_train_and_serve_without_one(shop, tmp_path):
+    module = generated_modules.trainer(shop_support.features(), _TABLES, tmp_path)
+    # A list or a history reads the others.
+    assert module.TABLE_FEATURES == {
+        "query": ["user", "city", "when_bucket", "city_x_age_x_member_cross"],
+        "candidate": ["origin", "shelf", "code", "price_bucket"],
+    }
+    run = shop_support.train(module, shop, tmp_path)
+    assert run.history["loss"][-1] < run.history["loss"][0]
+    step = tf.function(run.model.train_step, autograph=False, jit_compile=True)
+    batch = {name: tf.constant(shop.columns()[name][:16]) for name in module.TRAINING_FEATURES}
+    assert np.isfinite(step(batch)["loss"])
+    examples = tf.constant([encode_example(row) for row in shop_support.PROBES])
+    served = run.saved.signatures["embed_query_examples"](examples)["embedding"]
+    assert np.isfinite(served).all()
+    arguments = generated_modules.fn_args(shop, tmp_path, base_model=str(tmp_path / "serving"))
+    fresh = module.new_model(
+        module.training_options(arguments), shop.output, module.read_data(arguments, shop.output)
+    )
+    module.warm_start(fresh, arguments.base_model, shop.output)
+    earlier = {weight.name: weight.numpy() for weight in run.saved.weights}
+    for name, weight in module.trained_weights(fresh).items():
+        np.testing.assert_array_equal(weight, earlier[name], err_msg=name)
+
+
+@pytest.mark.slow
+def test_what_is_done_on_a_tpu_alone(shop, tmp_path, monkeypatch):
+    """Batches stay on the host, and a checkpoint brings the weights back; the cores are a CPU."""
+    monkeypatch.setattr(tf.distribute, "TPUStrategy", tf.distribute.MirroredStrategy)
+    module = generated_modules.trainer(shop_support.features(), _TABLES, tmp_path)
+    cores = tf.distribute.MirroredStrategy(["CPU:0"])
+    monkeypatch.setattr(module, "distribution_strategy", lambda: cores)
+    model, history = shop_support.fit(module, shop, tmp_path)
+    assert len(history["val_loss"]) == 2
+    assert history["loss"][-1] < history["loss"][0]
+    for weight in module.trained_weights(model).values():
+        assert np.isfinite(weight).all()
 
 
 def test_whole_batches_have_one_shape(tmp_path):
