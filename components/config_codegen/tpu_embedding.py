@@ -49,8 +49,8 @@ def template_values(
         raise InputError(
             Problem(
                 "ModelConfig: $.distribution.tpu_embedding",
-                "no table that is read one index a row",
-                "such a table, of a categorical feature, buckets or a cross",
+                "no table for it",
+                "a table that is read one index a row: of a category, of buckets or of a cross",
                 "Leave distribution out.",
             )
         )

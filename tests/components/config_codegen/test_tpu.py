@@ -1,11 +1,16 @@
 """What TPUs ask of a generated trainer, without one: XLA compiles a step, for one batch size."""
 
+import json
+
 import numpy as np
 import pytest
 import tensorflow as tf
 from support import generated_modules
 from support import shop as shop_support
 from support.models import encode_example
+
+from tfx_retrieval.config import parse_feature_config
+from tfx_retrieval.errors import InputError
 
 _DENSE = {"dense": {"units": 4, "l2": 0.01}}
 _DROPOUT = {"dropout": {"rate": 0.1}}
@@ -63,11 +68,21 @@ _TABLES = {
     "batch_size": 16,
     "epochs": 2,
     "embedding_optimizer": {"adagrad": {}},
-    "early_stopping": {},
+    "model_type": "multitask",
     "candidate_bias": True,
     "distribution": {"tpu_embedding": {}},
     "retrieval": {"top_k": 5},
 }
+
+
+def test_a_tpu_needs_a_table_to_spread(tmp_path):
+    features = {
+        side: {"id": side, "features": [{"column": f"{side}_age", "type": "numeric"}]}
+        for side in ("query", "candidate")
+    }
+    config = parse_feature_config(json.dumps(features))
+    with pytest.raises(InputError, match="a table that is read one index a row"):
+        generated_modules.trainer(config, {"distribution": {"tpu_embedding": {}}}, tmp_path)
 
 
 @pytest.mark.slow

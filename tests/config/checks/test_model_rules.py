@@ -194,6 +194,7 @@ CASES = [
         )
         for path, changes in (
             ("clip_norm", {"clip_norm": 1}),
+            ("early_stopping", {"early_stopping": {}}),
             ("learning_rate_schedule", {"learning_rate_schedule": {"warmup_steps": 3}}),
             ("retrieval_loss.uniform_negatives", {"retrieval_loss": {"uniform_negatives": 4}}),
             ("query_tower.id_dropout", {"query_tower": {"id_dropout": 0.1}}),

@@ -301,10 +301,16 @@ def check_tpu_embedding_optimizer(config: ModelConfig) -> Iterator[Finding]:
 
 @model_config_check
 def check_tpu_embedding_options(config: ModelConfig) -> Iterator[Finding]:
-    """Nothing changes what a TPU looks up, or how its tables are trained, step by step."""
+    """A TPU's tables are looked up before a step, trained at one rate and never set back."""
     if not config.distribution.HasField("tpu_embedding"):
         return
-    optional = ("clip_norm", "learning_rate_schedule", "reduce_on_plateau", "search_space")
+    optional = (
+        "clip_norm",
+        "early_stopping",
+        "learning_rate_schedule",
+        "reduce_on_plateau",
+        "search_space",
+    )
     paths: list[Path] = [(name,) for name in optional if config.HasField(name)]
     if config.model_type != ModelType.ranking and config.retrieval_loss.uniform_negatives:
         paths.append(("retrieval_loss", "uniform_negatives"))
@@ -314,7 +320,8 @@ def check_tpu_embedding_options(config: ModelConfig) -> Iterator[Finding]:
             path,
             f"{path[-1]} beside distribution.tpu_embedding",
             "one of the two",
-            "Tables on a TPU are looked up before a step and trained at one learning rate.",
+            "Tables on a TPU are looked up before a step, trained at one learning rate and "
+            "never set back.",
             relies_on=(("distribution",), ("model_type",)),
         )
 

@@ -658,8 +658,9 @@ def new_model(tf_transform_output, data):
     model = TwoTowerModel(tf_transform_output)
     for chunk in data.train.take(1):
         rows = {name: values[:2] for name, values in chunk.items()}
-        embeddings = model.embed_queries(rows), model.embed_candidates(rows)
-        model.predict_label(*embeddings, rows)
+        queries = model.embed_queries(rows)
+        candidates = model.embed_candidates(rows)
+        model.predict_label(queries, candidates, rows)
     return model
 
 
