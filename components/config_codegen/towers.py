@@ -53,6 +53,7 @@ class Tower:
         tuned_dropout: Whether its dropout layers take their rate from outside.
         init: Statements of `__init__`.
         call: Statements of `call`.
+        looked_up: Table of each feature that a TPU may look up; the tower gets its embedding.
     """
 
     name: str
@@ -66,6 +67,7 @@ class Tower:
     tuned_dropout: bool
     init: list[str]
     call: list[str]
+    looked_up: dict[str, Table] = dataclasses.field(default_factory=dict)
 
     @property
     def features(self) -> list[str]:
@@ -80,7 +82,9 @@ class Tower:
     @property
     def shared(self) -> list[str]:
         """Names of the layers that the tower gets from outside."""
-        return [table.name for table in self.shared_tables if table in self.tables]
+        held = self.looked_up.values()
+        tables = [table for table in self.shared_tables if table in self.tables]
+        return [table.name for table in tables if table not in held]
 
     @property
     def parameters(self) -> list[str]:
@@ -103,15 +107,37 @@ def write_towers(
     query_inputs = tower_inputs(features, features.query, width)
     candidate_inputs = tower_inputs(features, features.candidate, width)
     shared = _shared_tables(features, query_inputs, candidate_inputs)
+    looked_up: list[dict[str, Table]] = [{}, {}]
+    if model.distribution.HasField("tpu_embedding"):
+        looked_up = [
+            _looked_up(inputs, other, shared)
+            for inputs, other in (
+                (query_inputs, candidate_inputs),
+                (candidate_inputs, query_inputs),
+            )
+        ]
     return (
-        _write(features.query, "query", query_inputs, shared, model),
-        _write(features.candidate, "candidate", candidate_inputs, shared, model),
+        _write(features.query, "query", query_inputs, shared, model, looked_up[0]),
+        _write(features.candidate, "candidate", candidate_inputs, shared, model, looked_up[1]),
     )
 
 
 def embedding(table: Table) -> Call:
     """Returns the constructor of an embedding layer."""
     return call("tf.keras.layers.Embedding", table.rows, str(table.dim), name=literal(table.name))
+
+
+def _looked_up(
+    inputs: list[TowerInput], other_inputs: list[TowerInput], shared: list[Table]
+) -> dict[str, Table]:
+    """Returns the table of each feature of a tower whose readers all read one index a row."""
+    readers = [*inputs, *(item for item in other_inputs if item.table in shared)]
+    several = {item.table for item in readers if item.kind is not Kind.EMBEDDING}
+    return {
+        item.feature: item.table
+        for item in inputs
+        if item.table and item.kind is Kind.EMBEDDING and item.table not in several
+    }
 
 
 def _shared_tables(
@@ -145,6 +171,7 @@ def _write(
     inputs: list[TowerInput],
     shared: list[Table],
     model: model_config_pb2.ModelConfig,
+    looked_up: dict[str, Table],
 ) -> Tower:
     stack = model.query_tower if side_name == "query" else model.candidate_tower
     tower = Tower(
@@ -159,10 +186,11 @@ def _write(
         tuned_dropout=bool(model.search_space.dropout) and has_dropout(stack.layers),
         init=[],
         call=[],
+        looked_up=looked_up,
     )
     tower.init += [f"{' ' * _BODY}self.{name} = {name}" for name in tower.shared]
     for table in tower.tables:
-        if table.name not in tower.shared:
+        if table.name not in tower.shared and table not in looked_up.values():
             tower.init.append(assign(f"self.{table.name}", embedding(table), _BODY))
     for item in inputs:
         layer = _input_layer(item)
@@ -213,6 +241,8 @@ def _write_call(
         if item.kind is Kind.FLAG:
             dtype = "self.compute_dtype" if model.mixed_precision else "tf.float32"
             return call("tf.cast", _column_of_numbers(item), dtype)
+        if item.feature in tower.looked_up and item.kind is Kind.EMBEDDING:
+            return f"features[{literal(item.feature)}]"
         hides = item.feature == id_column and item.kind is Kind.EMBEDDING
         return _hidden_ids(item, tower) if hides else _input_value(item)
 

@@ -4,7 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from tfx_retrieval.components.config_codegen import naming, templates, towers, tuning
+from tfx_retrieval.components.config_codegen import (
+    naming,
+    templates,
+    towers,
+    tpu_embedding,
+    tuning,
+)
 from tfx_retrieval.components.config_codegen.layers import (
     dense,
     has_penalty,
@@ -119,10 +125,12 @@ class _TrainerWriter:
             "optimizer": self._optimizer_body(model.optimizer, "learning_rate"),
             "embedding_optimizer": self._embedding_optimizer_body(),
             "needs_steps": needs_training_steps(model),
+            "parameter_server": model.distribution.HasField("parameter_server"),
             "warmup": model.HasField("learning_rate_schedule")
             and model.learning_rate_schedule.warmup_steps,
             "vocabularies": self._vocabularies(),
             "list_columns": self._list_columns(),
+            **tpu_embedding.template_values(model, self._towers),
             **tuning.template_values(model),
         }
 
@@ -170,7 +178,7 @@ class _TrainerWriter:
             lines += ["", "# Vocabulary behind each embedding table, for a warm start."]
             entries = [f"    {literal(t)}: {literal(v)}," for t, v in self._vocabularies()]
             lines += ["VOCABULARIES = {", *entries, "}"]
-        return lines
+        return lines + tpu_embedding.feature_names(self._towers)
 
     def _list_columns(self) -> list[str]:
         """Returns the raw columns that hold several values a row."""
@@ -185,9 +193,10 @@ class _TrainerWriter:
     def _model_init(self) -> list[str]:
         query, candidate = self._towers
         lines = []
-        for table in query.shared_tables:
+        shared_tables = [t for t in query.shared_tables if t.name in query.shared]
+        for table in shared_tables:
             lines.append(assign(f"self.{table.name}", towers.embedding(table), 8))
-        shared = {table.name for table in query.shared_tables}
+        shared = set(query.shared)
         for tower in (query, candidate):
             arguments = ["tf_transform_output"]
             arguments += [f"self.{name}" for name in tower.shared if name in shared]
@@ -365,7 +374,7 @@ class _TrainerWriter:
 
     def _vocabularies(self) -> list[tuple[str, str]]:
         """Returns the tables whose rows stand for vocabulary terms, with the vocabulary."""
-        tables = [table for tower in self._towers for table in tower.tables]
+        tables = tpu_embedding.named_tables(self._towers)
         found = {table.name: table.vocabulary for table in tables if table.vocabulary}
         for name, side, wanted in (
             ("candidate_bias", self._features.candidate, self._model.candidate_bias),

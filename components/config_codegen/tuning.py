@@ -32,6 +32,7 @@ def template_values(model: model_config_pb2.ModelConfig) -> dict[str, object]:
         "temperature_divisor": _temperature_divisor(model),
         "model_parameters": _model_parameters(model),
         "new_model": _new_model(model),
+        "model_arguments": ", ".join(_new_model_arguments(model)),
     }
 
 
@@ -59,6 +60,8 @@ def _temperature_divisor(model: model_config_pb2.ModelConfig) -> str:
 
 def _model_parameters(model: model_config_pb2.ModelConfig) -> list[str]:
     parameters = ["tf_transform_output"]
+    if model.distribution.HasField("tpu_embedding"):
+        parameters.append("learning_rate")
     if model.model_type != _RANKING and model.retrieval_loss.uniform_negatives:
         parameters.append("catalogue")
     return parameters + [name for name in _MODEL_OPTIONS if tunes(model, name)]
@@ -68,5 +71,14 @@ def _new_model(model: model_config_pb2.ModelConfig) -> str:
     """Returns the statement that makes the model from the training's options."""
     sources = {name: f'options["{name}"]' for name in _MODEL_OPTIONS}
     sources["catalogue"] = "data.catalogue"
+    sources["learning_rate"] = 'options["learning_rate"]'
     arguments = [sources.get(name, name) for name in _model_parameters(model)]
-    return assign("model", call("TwoTowerModel", *arguments), 8)
+    return assign("model", call("TwoTowerModel", *arguments))
+
+
+def _new_model_arguments(model: model_config_pb2.ModelConfig) -> list[str]:
+    """Returns the parameters of the function around that statement."""
+    reads_options = model.distribution.HasField("tpu_embedding") or any(
+        tunes(model, name) for name in _MODEL_OPTIONS
+    )
+    return [*(["options"] if reads_options else []), "tf_transform_output", "data"]

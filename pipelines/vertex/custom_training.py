@@ -9,7 +9,6 @@ from tfx.extensions.google_cloud_ai_platform.trainer import executor as cloud_ex
 
 from tfx_retrieval.components.two_tower_trainer import executor
 from tfx_retrieval.components.two_tower_trainer.component import TwoTowerTrainer
-from tfx_retrieval.errors import InputError, Problem
 from tfx_retrieval.pipelines.vertex.presets import (
     CustomJobOptions,
     custom_job_spec,
@@ -51,7 +50,8 @@ class CustomJobTrainer(TwoTowerTrainer):
             project: Project id.
             region: Region of the job.
             image: The image that docker/Dockerfile builds.
-            job: Machines, network and account.
+            job: Machines, network and account. Parameter servers need a module that was generated
+                from a ModelConfig with `distribution.parameter_server`; others refuse to start.
             custom_config: Passed on to `run_fn`.
             **arguments: All other arguments of TwoTowerTrainer.
 
@@ -59,15 +59,6 @@ class CustomJobTrainer(TwoTowerTrainer):
             InputError: With everything that is wrong with the job.
             ValueError: As TwoTowerTrainer does.
         """
-        if job is not None and job.parameter_servers:
-            raise InputError(
-                Problem(
-                    "CustomJobTrainer(job=CustomJobOptions(parameter_servers=...))",
-                    str(job.parameter_servers),
-                    "0",
-                    "Generated modules train synchronously: add workers, or accelerators.",
-                )
-            )
         spec = custom_job_spec(project, region, image, job)
         super().__init__(
             custom_config={**(custom_config or {}), **training_custom_config(region, spec)},

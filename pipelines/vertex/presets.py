@@ -118,8 +118,8 @@ class CustomJobOptions:
     Attributes:
         machine_type: Compute Engine machine type of chief and workers; `cloud-tpu` for a TPU.
         workers: Machines beside the chief.
-        parameter_servers: Machines that hold the variables, for a trainer of your own; generated
-            modules train synchronously and refuse them.
+        parameter_servers: Machines that hold the weights, for modules that are generated from a
+            ModelConfig with `distribution.parameter_server`; others refuse them.
         parameter_server_machine_type: Machine type of those.
         accelerator_type: For example `NVIDIA_TESLA_T4` or, on `cloud-tpu`, `TPU_V3`.
         accelerator_count: Accelerators of each machine; for a TPU, its cores.

@@ -218,6 +218,8 @@ def model_config_variants() -> dict[str, ModelConfig]:
             },
         },
         "mixed precision": {"mixed_precision": True},
+        "TPU embedding": {"distribution": {"tpu_embedding": {"pipelined": True}}},
+        "parameter server": {"distribution": {"parameter_server": {"min_shard_bytes": 1024}}},
     }
     return {
         name: parse_model_config(json.dumps({**small, **document}), name)

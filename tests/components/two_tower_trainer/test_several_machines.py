@@ -1,4 +1,4 @@
-"""Training by two processes that know of each other from TF_CONFIG, as machines of a job do."""
+"""Training by processes that know of each other from TF_CONFIG, as machines of a job do."""
 
 import contextlib
 import json
@@ -89,9 +89,9 @@ def _prepare(directory, model):
 
 def _start(data, output, place=None, devices=1):
     """Starts a machine of a job, and returns it with the file that it prints to."""
-    kind = place["task"]["type"] if place else "alone"
+    name = "{type}-{index}".format(**place["task"]) if place else "alone"
     # A file, since a pipe that nobody reads would stop the machine.
-    log = data.parent / f"{kind}.log"
+    log = data.parent / f"{name}.log"
     with log.open("w") as printed:
         machine = subprocess.Popen(
             [sys.executable, "-c", _MACHINE, str(data), str(output), str(devices)],
@@ -107,9 +107,13 @@ def _finish(machines):
         for machine, log in machines:
             assert machine.wait(_PATIENCE) == 0, log.read_text()[-3000:]
     finally:
-        for machine, _ in machines:
-            machine.kill()
-            machine.wait()
+        _stop(machines)
+
+
+def _stop(machines):
+    for machine, _ in machines:
+        machine.kill()
+        machine.wait()
 
 
 def _free_addresses(count):
@@ -163,6 +167,55 @@ def test_two_machines_train_the_model_that_one_does(tmp_path, model, devices):
         np.testing.assert_allclose(weight, expected[name], rtol=1e-3, atol=1e-5, err_msg=name)
 
 
+@pytest.mark.slow
+def test_workers_train_with_weights_on_parameter_servers(tmp_path):
+    data = tmp_path / "data"
+    changes = {
+        # The table of 41 users is wide enough for two servers.
+        "output_embedding_dim": 16,
+        "distribution": {"parameter_server": {"min_shard_bytes": 1024}},
+        "epochs": 6,
+        "learning_rate": 0.1,
+        "optimizer": {"adagrad": {}},
+        "embedding_optimizer": {"adagrad": {}},
+        # Measures the loss on the eval split, which the chief does.
+        "early_stopping": {"patience": 9},
+    }
+    _prepare(data, {**_MODEL, **changes})
+    addresses = _free_addresses(5)
+    cluster = {"chief": addresses[:1], "ps": addresses[1:3], "worker": addresses[3:]}
+    places = {
+        f"{kind}-{index}": {"cluster": cluster, "task": {"type": kind, "index": index}}
+        for kind, tasks in cluster.items()
+        for index in range(len(tasks))
+    }
+    # The chief starts first and waits for the others.
+    started = {name: _start(data, tmp_path / name, place) for name, place in places.items()}
+    chief = started.pop("chief-0")
+    try:
+        _finish([chief])
+        # They serve until the job ends.
+        assert all(machine.poll() is None for machine, _ in started.values())
+    finally:
+        _stop(started.values())
+
+    history = json.loads((tmp_path / "chief-0" / "run" / "history.json").read_text())
+    for name in ("loss", "val_loss"):
+        assert len(history[name]) == 6
+        assert history[name][-1] < history[name][0]
+    model = tf.saved_model.load(str(tmp_path / "chief-0" / "model" / "Format-Serving"))
+    # Exported tables are whole, whatever number of servers held them.
+    assert {weight.name: weight.shape for weight in model.weights} == {
+        "query_tower/user_embedding/embeddings:0": [41, 16],
+        "candidate_tower/item_embedding/embeddings:0": [13, 16],
+    }
+    embeddings = model.signatures["query_embedding"](user=tf.constant(["u7", "new"]))["embedding"]
+    assert embeddings.shape == [2, 16]
+    assert np.isfinite(embeddings).all()
+    saved = {path.relative_to(tmp_path).parts[0] for path in tmp_path.glob("*/**/saved_model.pb")}
+    assert saved - {"data"} == {"chief-0"}
+
+
 @pytest.mark.parametrize(
     ("cluster", "kind", "index", "expected"),
     [
@@ -170,6 +223,8 @@ def test_two_machines_train_the_model_that_one_does(tmp_path, model, devices):
         (["chief", "worker"], "worker", 0, False),
         (["worker"], "worker", 0, True),
         (["worker"], "worker", 1, False),
+        (["chief", "worker", "ps"], "ps", 0, False),
+        (["chief", "worker", "ps", "evaluator"], "evaluator", 0, False),
     ],
 )
 def test_one_machine_of_a_job_saves(monkeypatch, cluster, kind, index, expected):
@@ -190,11 +245,26 @@ def test_a_machine_alone_saves(monkeypatch):
         assert executor.is_chief()
 
 
-def test_parameter_servers_are_refused(monkeypatch, tmp_path):
+def test_a_module_for_synchronous_training_refuses_parameter_servers(monkeypatch, tmp_path):
     module = generated_modules.trainer(
         parse_feature_config(json.dumps(_FEATURES)), _MODEL, tmp_path
     )
     place = {"cluster": {"chief": ["a:1"], "worker": ["b:1"], "ps": ["c:1"]}}
     monkeypatch.setenv("TF_CONFIG", json.dumps(place))
-    with pytest.raises(ValueError, match="TF_CONFIG names parameter servers"):
+    with pytest.raises(ValueError, match="generate the module from a ModelConfig"):
         module.distribution_strategy()
+
+
+def test_parameter_servers_need_a_chief_and_workers(monkeypatch, tmp_path):
+    model = {**_MODEL, "distribution": {"parameter_server": {}}}
+    module = generated_modules.trainer(parse_feature_config(json.dumps(_FEATURES)), model, tmp_path)
+    evaluator = {"type": "evaluator", "index": 0}
+    for kind, other in (("chief", "worker"), ("worker", "chief")):
+        place = {"cluster": {"ps": ["a:1"], other: ["b:1"]}, "task": evaluator}
+        monkeypatch.setenv("TF_CONFIG", json.dumps(place))
+        with pytest.raises(ValueError, match=f"parameter servers, but no {kind}"):
+            module.serves_a_chief()
+    cluster = {"ps": ["a:1"], "chief": ["b:1"], "worker": ["c:1"], "evaluator": ["d:1"]}
+    monkeypatch.setenv("TF_CONFIG", json.dumps({"cluster": cluster, "task": evaluator}))
+    # The chief measures the loss.
+    assert module.serves_a_chief() is True

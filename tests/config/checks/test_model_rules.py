@@ -148,6 +148,58 @@ CASES = [
         "temperatures at model_type retrieval or multitask only",
         "",
     ),
+    (
+        "parameter_server_queue",
+        {
+            "distribution": {"parameter_server": {}},
+            "retrieval_loss": {"cross_batch_negatives": 1024},
+        },
+        "$.retrieval_loss.cross_batch_negatives",
+        "1,024 beside distribution.parameter_server",
+        "0",
+        "Workers would overwrite each other's candidates; uniform_negatives can be drawn.",
+    ),
+    (
+        "parameter_server_search",
+        {"distribution": {"parameter_server": {}}, "search_space": {"epochs": [1, 2]}},
+        "$.search_space",
+        "search_space beside distribution.parameter_server",
+        "one of the two",
+        "Search without distribution, then write what was found into the ModelConfig.",
+    ),
+    (
+        "tpu_embedding_optimizer",
+        {"distribution": {"tpu_embedding": {}}, "optimizer": {"adamw": {}}},
+        "$.optimizer.adamw",
+        "adamw beside distribution.tpu_embedding",
+        "adagrad, ftrl, adam without amsgrad or sgd without momentum",
+        "embedding_optimizer is that of the tables alone.",
+    ),
+    (
+        "tpu_embedding_optimizer",
+        {"distribution": {"tpu_embedding": {}}, "embedding_optimizer": {"sgd": {"momentum": 0.9}}},
+        "$.embedding_optimizer.sgd",
+        "sgd beside distribution.tpu_embedding",
+        "adagrad, ftrl, adam without amsgrad or sgd without momentum",
+        "",
+    ),
+    *(
+        (
+            "tpu_embedding_options",
+            {"distribution": {"tpu_embedding": {}}, **changes},
+            f"$.{path}",
+            f"{path.split('.')[-1]} beside distribution.tpu_embedding",
+            "one of the two",
+            "Tables on a TPU are looked up before a step",
+        )
+        for path, changes in (
+            ("clip_norm", {"clip_norm": 1}),
+            ("early_stopping", {"early_stopping": {}}),
+            ("learning_rate_schedule", {"learning_rate_schedule": {"warmup_steps": 3}}),
+            ("retrieval_loss.uniform_negatives", {"retrieval_loss": {"uniform_negatives": 4}}),
+            ("query_tower.id_dropout", {"query_tower": {"id_dropout": 0.1}}),
+        )
+    ),
 ]
 
 

@@ -216,15 +216,16 @@ def test_machines_that_do_not_go_together(image, options, message):
         custom_job_spec(*PLACE, image, options)
 
 
-def test_a_generated_trainer_gets_no_parameter_servers(image):
-    job = CustomJobOptions(workers=2, parameter_servers=1)
-    with pytest.raises(InputError, match="train synchronously"):
-        CustomJobTrainer(
-            project="some-project",
-            region="europe-west4",
-            image=image,
-            job=job,
-            examples=channel.Channel(type=standard_artifacts.Examples),
-            transform_graph=channel.Channel(type=standard_artifacts.TransformGraph),
-            module=channel.Channel(type=ModuleFile),
-        )
+def test_a_generated_trainer_gets_parameter_servers(image):
+    trainer = CustomJobTrainer(
+        project="some-project",
+        region="europe-west4",
+        image=image,
+        job=CustomJobOptions(workers=2, parameter_servers=1),
+        examples=channel.Channel(type=standard_artifacts.Examples),
+        transform_graph=channel.Channel(type=standard_artifacts.TransformGraph),
+        module=channel.Channel(type=ModuleFile),
+    )
+    config = json.loads(trainer.exec_properties["custom_config"])
+    pools = config["ai_platform_training_args"]["job_spec"]["worker_pool_specs"]
+    assert [pool["replica_count"] for pool in pools] == [1, 2, 1]

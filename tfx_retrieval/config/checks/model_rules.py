@@ -250,5 +250,81 @@ def check_searched_temperature_is_used(config: ModelConfig) -> Iterator[Finding]
         )
 
 
+@model_config_check
+def check_parameter_server_queue(config: ModelConfig) -> Iterator[Finding]:
+    """Workers that train on their own have no order of batches to keep a queue of."""
+    if (
+        config.distribution.HasField("parameter_server")
+        and config.retrieval_loss.cross_batch_negatives
+        and config.model_type != ModelType.ranking
+    ):
+        yield Finding(
+            ("retrieval_loss", "cross_batch_negatives"),
+            f"{config.retrieval_loss.cross_batch_negatives:,} beside distribution.parameter_server",
+            "0",
+            "Workers would overwrite each other's candidates; uniform_negatives can be drawn.",
+            relies_on=(("distribution",), ("model_type",)),
+        )
+
+
+@model_config_check
+def check_parameter_server_search(config: ModelConfig) -> Iterator[Finding]:
+    """A search trains model after model, while servers hold one."""
+    if config.distribution.HasField("parameter_server") and config.HasField("search_space"):
+        yield Finding(
+            ("search_space",),
+            "search_space beside distribution.parameter_server",
+            "one of the two",
+            "Search without distribution, then write what was found into the ModelConfig.",
+            relies_on=(("distribution",),),
+        )
+
+
+@model_config_check
+def check_tpu_embedding_optimizer(config: ModelConfig) -> Iterator[Finding]:
+    """A TPU applies an optimiser of its own to its tables, and knows four."""
+    if not config.distribution.HasField("tpu_embedding"):
+        return
+    name = "embedding_optimizer" if config.HasField("embedding_optimizer") else "optimizer"
+    optimizer = getattr(config, name)
+    kind = optimizer.WhichOneof("kind")
+    unknown = kind not in ("adagrad", "adam", "ftrl", "sgd")
+    if unknown or optimizer.adam.amsgrad or optimizer.sgd.momentum:
+        yield Finding(
+            (name, kind),
+            f"{kind} beside distribution.tpu_embedding",
+            "adagrad, ftrl, adam without amsgrad or sgd without momentum",
+            "embedding_optimizer is that of the tables alone.",
+            relies_on=(("distribution",), (name,)),
+        )
+
+
+@model_config_check
+def check_tpu_embedding_options(config: ModelConfig) -> Iterator[Finding]:
+    """A TPU's tables are looked up before a step, trained at one rate and never set back."""
+    if not config.distribution.HasField("tpu_embedding"):
+        return
+    optional = (
+        "clip_norm",
+        "early_stopping",
+        "learning_rate_schedule",
+        "reduce_on_plateau",
+        "search_space",
+    )
+    paths: list[Path] = [(name,) for name in optional if config.HasField(name)]
+    if config.model_type != ModelType.ranking and config.retrieval_loss.uniform_negatives:
+        paths.append(("retrieval_loss", "uniform_negatives"))
+    paths += [(tower, "id_dropout") for tower in _TOWERS if getattr(config, tower).id_dropout]
+    for path in paths:
+        yield Finding(
+            path,
+            f"{path[-1]} beside distribution.tpu_embedding",
+            "one of the two",
+            "Tables on a TPU are looked up before a step, trained at one learning rate and "
+            "never set back.",
+            relies_on=(("distribution",), ("model_type",)),
+        )
+
+
 def _has_dropout(layers: Iterable[Layer]) -> bool:
     return any(layer.WhichOneof("kind") == "dropout" for layer in layers)

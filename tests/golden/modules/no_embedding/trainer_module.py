@@ -339,7 +339,7 @@ def read_chunks(files, tf_transform_output):
 
 
 @tf.autograph.experimental.do_not_convert
-def input_fn(chunks, rows, batch_size, shuffle):
+def input_fn(chunks, rows, batch_size, shuffle, whole=False):
     """Returns a dataset of batches, one pass over the rows.
 
     Args:
@@ -347,7 +347,17 @@ def input_fn(chunks, rows, batch_size, shuffle):
         rows: Number of its rows.
         batch_size: Rows of a batch.
         shuffle: Whether each pass has another order.
+        whole: Whether to leave out the last rows if they fill no batch, as TPUs, which
+            compile for one size, need it.
+
+    Raises:
+        ValueError: There is no whole batch.
     """
+    if whole and rows < batch_size:
+        raise ValueError(
+            f"{rows} rows fill no batch of {batch_size}, and TPUs need whole batches: "
+            "lower batch_size or train without a TPU"
+        )
     chunks = chunks.map(lambda chunk: {name: chunk[name] for name in TRAINING_FEATURES})
     if shuffle:
         chunks = chunks.shuffle(16, seed=SEED).map(shuffle_rows)
@@ -355,10 +365,12 @@ def input_fn(chunks, rows, batch_size, shuffle):
     options = tf.data.Options()
     by_rows = tf.data.experimental.AutoShardPolicy.DATA
     options.experimental_distribute.auto_shard_policy = by_rows
-    batches = chunks.rebatch(batch_size).prefetch(tf.data.AUTOTUNE)
+    batches = chunks.rebatch(batch_size, drop_remainder=whole)
     # Keras must know the number of steps to run many at a time.
-    count = tf.data.experimental.assert_cardinality(-(-rows // batch_size))
-    return batches.apply(count).with_options(options)
+    steps = rows // batch_size if whole else -(-rows // batch_size)
+    count = tf.data.experimental.assert_cardinality(steps)
+    batches = batches.prefetch(tf.data.AUTOTUNE).apply(count)
+    return batches.with_options(options)
 
 
 def shuffle_rows(features):
@@ -573,26 +585,30 @@ def train_model(fn_args, options, tf_transform_output, strategy, data):
         tf_transform_output: Output of the Transform component.
         strategy: Strategy that trains the model.
         data: Rows of both splits.
+
+    Raises:
+        ValueError: A TPU's cores cannot share the batches.
     """
     tf.keras.utils.set_random_seed(SEED)
-    # Keras numbers layers without a name; a warm start finds weights by these names.
-    tf.keras.backend.reset_uids()
     batch_size, learning_rate = options["batch_size"], options["learning_rate"]
-    train = input_fn(data.train, data.train_rows, batch_size, shuffle=True)
+    on_tpu = isinstance(strategy, tf.distribute.TPUStrategy)
+    if on_tpu and batch_size % strategy.num_replicas_in_sync:
+        raise ValueError(
+            f"batch_size is {batch_size}: make it a multiple of the TPU's "
+            f"{strategy.num_replicas_in_sync} cores, which take equal shares"
+        )
+    train = input_fn(
+        data.train, data.train_rows, batch_size, shuffle=True, whole=on_tpu
+    )
 
     with strategy.scope():
-        model = TwoTowerModel(tf_transform_output)
+        model = new_model(tf_transform_output, data)
         # Replicas add up their gradients step by step, so they cannot run ahead.
         alone = strategy.num_replicas_in_sync == 1
         model.compile(
             optimizer(learning_rate),
             steps_per_execution=STEPS_PER_EXECUTION if alone else 1,
         )
-        # Makes the weights.
-        for chunk in data.train.take(1):
-            rows = {name: values[:2] for name, values in chunk.items()}
-            model.embed_queries(rows)
-            model.embed_candidates(rows)
         # Variables made by the first step would have it traced twice.
         model.optimizer.build(model.trainable_variables)
     if fn_args.base_model:
@@ -611,6 +627,23 @@ def train_model(fn_args, options, tf_transform_output, strategy, data):
         verbose=2,
     )
     return model, history.history
+
+
+def new_model(tf_transform_output, data):
+    """Returns a model with its weights made.
+
+    Args:
+        tf_transform_output: Output of the Transform component.
+        data: Rows of both splits.
+    """
+    # Keras numbers layers without a name; a warm start finds weights by these names.
+    tf.keras.backend.reset_uids()
+    model = TwoTowerModel(tf_transform_output)
+    for chunk in data.train.take(1):
+        rows = {name: values[:2] for name, values in chunk.items()}
+        model.embed_queries(rows)
+        model.embed_candidates(rows)
+    return model
 
 
 def training_options(fn_args):
@@ -648,11 +681,12 @@ def distribution_strategy():
     Raises:
         ValueError: There are parameter servers.
     """
-    cluster = json.loads(os.environ.get("TF_CONFIG", "{}")).get("cluster", {})
+    cluster = json.loads(os.environ.get("TF_CONFIG") or "{}").get("cluster", {})
     if cluster.get("ps"):
         raise ValueError(
-            "TF_CONFIG names parameter servers, but training here is synchronous: "
-            "start the job with a chief and workers only"
+            "TF_CONFIG names parameter servers, but this module trains in step: start "
+            "the job with a chief and workers only, or generate the module from a "
+            'ModelConfig with "distribution": {"parameter_server": {}}'
         )
     if sum(len(tasks) for tasks in cluster.values()) > 1:
         return tf.distribute.MultiWorkerMirroredStrategy()
