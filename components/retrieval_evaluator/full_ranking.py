@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import collections
+import concurrent.futures
 import dataclasses
 from collections.abc import Iterator, Sequence
 
@@ -23,6 +25,7 @@ from tfx_retrieval.components.retrieval_evaluator.ranking import (
 _LOWEST = np.finfo(np.float32).min
 _BATCH_SCORES = 4_000_000
 _BATCH_ROWS = 256
+_THREADS = 2
 
 
 def rank_requests(
@@ -65,11 +68,19 @@ def rank_requests(
     recommended = np.zeros((len(ks), width), bool)
     information = np.zeros((len(score_rows), len(ks)))
     simple = _simple_rankings(requests, counted)
-    for rankings, entries, asked in _batches(requests, np.flatnonzero(simple), size):
+
+    def rank_simple(batch: tuple[IntArray, IntArray, Requests]) -> None:
+        rankings, entries, asked = batch
         batch_scores = _checked_scores(scores, score_rows[rankings], width)
         seen_here = seen.of_rows(ranking_queries[rankings])
         excluded[entries], kept[entries] = _rank_one_each(
             batch_scores, seen_here, asked.candidate, max(ks)
+        )
+
+    # NumPy lets go of Python's lock; no two batches share a request.
+    with concurrent.futures.ThreadPoolExecutor(_THREADS) as threads:
+        collections.deque(
+            threads.map(rank_simple, _batches(requests, np.flatnonzero(simple), size)), maxlen=0
         )
     for rankings, entries, asked in _batches(requests, np.flatnonzero(~simple), size):
         batch = _rank_batch(
