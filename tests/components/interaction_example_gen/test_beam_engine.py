@@ -14,6 +14,7 @@ from tfx_retrieval.components.interaction_example_gen import (
     beam_facts,
     in_process,
     splits,
+    time_counts,
 )
 from tfx_retrieval.components.interaction_example_gen.columns import Kind
 from tfx_retrieval.components.interaction_example_gen.table_spec import (
@@ -117,8 +118,8 @@ def test_cuts_found_by_spans_are_those_of_all_times(make_spec, spread, test_frac
     times[:1000] = times[generator.integers(0, 5, 1000)]
     spec = make_spec(SplitSpec("temporal", float(generator.uniform(0.05, 0.7)), test_fraction))
     blocks = [splits.time_counts(part) for part in np.array_split(times, 7)]
-    spans = beam_facts._merge_counts([beam_facts._to_spans(block) for block in blocks])
-    refined = beam_facts._merge_counts([beam_facts._refine(block, spans, spec) for block in blocks])
+    spans = time_counts.merge(time_counts.to_spans(block) for block in blocks)
+    refined = time_counts.merge(time_counts.refine(block, spans, spec.split) for block in blocks)
     assert len(refined[0]) <= len(np.unique(times))
     expected = splits.find_cuts(*splits.time_counts(times), spec.split)
     assert splits.find_cuts(*refined, spec.split) == expected
