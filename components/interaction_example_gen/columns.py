@@ -160,10 +160,10 @@ def join(pieces: list[pa.Array], column: ColumnSpec, kind: Kind) -> pa.Array:
 
 
 def compact(array: pa.Array) -> pa.Array:
-    """Returns the same values without those of a dictionary that do not occur."""
+    """Returns the same values with a new dictionary, of those alone that occur."""
     if pa.types.is_large_list(array.type) and pa.types.is_dictionary(array.type.value_type):
         return _as_lists(array, compact(array.flatten()))
-    if not pa.types.is_dictionary(array.type) or len(array.dictionary) * 4 < len(array):
+    if not pa.types.is_dictionary(array.type):
         return array
     used = array.indices.dictionary_encode()
     return pa.DictionaryArray.from_arrays(used.indices, array.dictionary.take(used.dictionary))

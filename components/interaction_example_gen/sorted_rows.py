@@ -99,8 +99,8 @@ class SortedRows:
         """Yields all rows, with some columns, a run at a time."""
         for run in self._runs:
             batch = run.batch()
-            numbers = self._numbers_of(batch)
-            yield self._join([(batch, np.flatnonzero(numbers >= 0))], names)
+            rows = np.flatnonzero(self._numbers_of(batch) >= 0)
+            yield self._join([self._taken(batch, rows, names)], names)
 
     def ranges(self, split_codes: np.ndarray, code: int, bounds: np.ndarray) -> list[Range]:
         """Returns ranges of hashes that hold as many rows of a split as asked for.
@@ -139,11 +139,14 @@ class SortedRows:
         bounds = [wanted.first_hash + width * number // count for number in range(count + 1)]
         skip, left = wanted.skip, wanted.rows
         for first, stop in itertools.pairwise(bounds):
-            slices = []
-            for run in self._runs:
-                batch = _slice(run.batch(), first, stop - 1)
-                slices.append((batch, self._in_split(batch, split_codes, code)))
-            piece = self._join(slices, self._spec.example_columns)
+            names = self._spec.example_columns
+            slices = (_slice(run.batch(), first, stop - 1) for run in self._runs)
+            # One run after the other, so that few are mapped at a time.
+            parts = [
+                self._taken(batch, self._in_split(batch, split_codes, code), names)
+                for batch in slices
+            ]
+            piece = self._join(parts, names)
             order = piece.order[skip : skip + left]
             # Rows of one hash are never parted, so those to skip stand in the first piece.
             skip = 0
@@ -160,19 +163,35 @@ class SortedRows:
         numbers = self._numbers_of(batch)
         return np.flatnonzero((split_codes[numbers] == code) & (numbers >= 0))
 
-    def _join(
-        self, slices: Sequence[tuple[pa.RecordBatch, np.ndarray]], names: Sequence[str]
-    ) -> Piece:
-        """Returns some rows of some batches."""
+    def _taken(self, batch: pa.RecordBatch, rows: np.ndarray, names: Sequence[str]) -> _Part:
+        """Returns a copy of some rows of a run."""
+        taken = pa.array(rows)
+        arrays = {name: columns.compact(batch.column(name).take(taken)) for name in names}
+        return _Part(arrays, self._numbers_of(batch)[rows], _hashes(batch)[rows])
+
+    def _join(self, parts: Sequence[_Part], names: Sequence[str]) -> Piece:
         arrays = {}
         for name in names:
-            taken = [batch.column(name).take(pa.array(rows)) for batch, rows in slices]
-            pieces = [columns.compact(array) for array in taken]
+            # Parts are let go column by column: joining copies them.
+            pieces = [part.columns.pop(name) for part in parts]
             arrays[name] = columns.finish(pieces, self._spec.column(name), self._kinds[name])
-        numbers = [self._numbers_of(batch)[rows] for batch, rows in slices]
-        hashes = [_hashes(batch)[rows] for batch, rows in slices]
-        order = np.argsort(np.concatenate(hashes), kind="stable")
-        return Piece(pa.table(arrays), np.concatenate(numbers), order)
+        order = np.argsort(np.concatenate([part.hashes for part in parts]), kind="stable")
+        return Piece(pa.table(arrays), np.concatenate([part.numbers for part in parts]), order)
+
+
+@dataclasses.dataclass(frozen=True)
+class _Part:
+    """Some rows of a run, sorted.
+
+    Attributes:
+        columns: Their columns, as runs hold them.
+        numbers: int64 [n], their row numbers.
+        hashes: uint64 [n].
+    """
+
+    columns: dict[str, pa.Array]
+    numbers: np.ndarray
+    hashes: np.ndarray
 
 
 class _Run:
