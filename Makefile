@@ -2,7 +2,8 @@
 PYTHON := .venv/bin/python
 DEMO_RUN ?= runs/demo
 BENCH_ARGS ?=
-PYTEST_ARGS ?=
+# Two at a time, the tests of a file together: most of a test is one thread of Python.
+PYTEST_ARGS ?= -n 2 --dist loadfile
 PROTOS := $(patsubst proto/%,tfx_retrieval/proto/%,$(wildcard proto/*.proto))
 
 export TF_USE_LEGACY_KERAS := 1

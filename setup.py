@@ -57,6 +57,7 @@ _EXTRAS["dev"] = [
     "nbclient",
     "nbformat",
     "pytest>=8",
+    "pytest-xdist",
     "ruff",
     "types-PyYAML",
 ]
