@@ -156,7 +156,7 @@ def test_compile_chooses_machines_and_dataflow(invoke, tmp_path) -> None:
     ("options", "messages"),
     [
         ([], ["--data, --query", "neither"]),
-        (["--data", "gs://bucket/rows", "--machine", "Trainer=n1-standard-8"], ["TwoTowerTrainer"]),
+        (["--data", "gs://bucket/rows", "--machine", "TwoTower=n1-highmem-8"], ["TwoTowerTrainer"]),
         (["--data", "gs://bucket/rows", "--machine", "TwoTowerTrainer=big"], ["machine type"]),
         (["--data", "gs://bucket/rows", "--dataflow-project", "p"], ["--dataflow-region"]),
         (["--data", "bq://a"], ["--data bq://a\n", "PROJECT.DATASET.TABLE"]),
