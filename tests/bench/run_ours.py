@@ -4,12 +4,17 @@ import glob
 import itertools
 import sys
 
-import tensorflow as tf
 from meter import StepMeter
 from speed_sets import EPOCHS
 
 from tfx_retrieval import config
-from tfx_retrieval.pipelines import local
+from tfx_retrieval.cli import imports
+
+# As `tfx-retrieval run` does it.
+with imports.without_collections():
+    import tensorflow as tf
+
+    from tfx_retrieval.pipelines import local
 
 
 def main(data: str, features: str, model: str, output: str) -> None:

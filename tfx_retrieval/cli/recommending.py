@@ -6,7 +6,7 @@ import dataclasses
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from tfx_retrieval.cli import queries
+from tfx_retrieval.cli import imports, queries
 from tfx_retrieval.cli.inputs import Problems
 from tfx_retrieval.cli.run_directory import RunDirectory
 
@@ -59,7 +59,8 @@ class RunRecommender:
         Raises:
             InputError: If the run made no index, or the index needs a scann that is missing.
         """
-        from tfx_retrieval.components.scann_indexer import loading
+        with imports.without_collections():
+            from tfx_retrieval.components.scann_indexer import loading
 
         self._directory = directory
         self.feature_config, _ = directory.configs()

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from tfx_retrieval.cli import data as data_checks
-from tfx_retrieval.cli import inputs, progress, reports, run_directory, table_options
+from tfx_retrieval.cli import imports, inputs, progress, reports, run_directory, table_options
 from tfx_retrieval.cli.commands import recommend
 from tfx_retrieval.errors import InputError, Problem
 from tfx_retrieval.pipelines import run_lock
@@ -182,7 +182,7 @@ def _run(
         progress.quiet_libraries(output / _LOG) as terminal,
         progress.Progress(terminal.console) as shown,
     ):
-        with shown.step("Loading TensorFlow and TFX"):
+        with shown.step("Loading TensorFlow and TFX"), imports.without_collections():
             from tfx_retrieval.pipelines import local
         local.run(
             table.files or table.bigquery_source(),

@@ -7,7 +7,7 @@ import pathlib
 
 import click
 
-from tfx_retrieval.cli import files, progress, run_directory
+from tfx_retrieval.cli import files, imports, progress, run_directory
 
 _PATH = click.Path(path_type=pathlib.Path)
 _RUN = click.option("--run", "run_path", type=_PATH, required=True, help="Folder of a run.")
@@ -99,7 +99,8 @@ def export_embeddings(
         progress.Progress(terminal.console) as shown,
         shown.step("Exporting embeddings"),
     ):
-        from tfx_retrieval.cli import embedding_export
+        with imports.without_collections():
+            from tfx_retrieval.cli import embedding_export
 
         written = embedding_export.export(directory, output, parameters)
     for path in written:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from tfx_retrieval.cli import data as data_checks
-from tfx_retrieval.cli import files, inputs, progress, table_options
+from tfx_retrieval.cli import files, imports, inputs, progress, table_options
 from tfx_retrieval.errors import Problem
 
 if TYPE_CHECKING:
@@ -117,7 +117,8 @@ def compile_(
         progress.Progress(terminal.console) as shown,
     ):
         with shown.step("Compiling"):
-            from tfx_retrieval.cli import vertex_job
+            with imports.without_collections():
+                from tfx_retrieval.cli import vertex_job
 
             job = vertex_job.JobOptions(
                 feature_config,
@@ -183,8 +184,9 @@ def submit(
     times = {"--start-time": start_time, "--end-time": end_time, "--max-runs": max_runs}
     _check_schedule_options(cron, wait, times, problems)
     with progress.temporary_log("submit") as log, progress.quiet_libraries(log) as terminal:
-        from tfx_retrieval.pipelines.vertex import submit as vertex_submit
-        from tfx_retrieval.pipelines.vertex import submit_options
+        with imports.without_collections():
+            from tfx_retrieval.pipelines.vertex import submit as vertex_submit
+            from tfx_retrieval.pipelines.vertex import submit_options
 
         submitted = submit_options.SubmitOptions(
             parameters=values, labels=named, enable_caching=cache, **options
