@@ -30,6 +30,7 @@ _CORE = [
     "pyarrow>=10,<11",
     "pyyaml>=6,<7",
     "rich>=13,<14",
+    "threadpoolctl>=3,<4",
     # TFX packages user modules as wheels with the setuptools of the running environment; Beam and
     # TensorFlow Hub import pkg_resources, which setuptools 81 dropped.
     "setuptools<81",

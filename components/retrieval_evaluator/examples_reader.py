@@ -1,10 +1,9 @@
-"""Reads interactions from raw Examples: ids of every row, features only where they are embedded."""
+"""Reads interactions from raw Examples, with what they are embedded and sliced by."""
 
 from __future__ import annotations
 
 import collections
 import dataclasses
-import itertools
 from collections.abc import Iterator, Sequence
 
 import numpy as np
@@ -14,33 +13,16 @@ import pyarrow.compute as pc
 import tensorflow as tf
 from tfx_bsl.coders import example_coder
 
+from tfx_retrieval.components.interaction_example_gen import describe
+from tfx_retrieval.components.retrieval_evaluator import ids_reader
 from tfx_retrieval.components.retrieval_evaluator.ranking import IntArray
 from tfx_retrieval.components.scann_indexer import reading
+from tfx_retrieval.components.statistics_gen.reading import record_batches
 from tfx_retrieval.config.reader import did_you_mean
 from tfx_retrieval.errors import InputError, Problem
 
 # The decoder slows down beyond the size of the processor's cache.
 _DECODED_ROWS = 2048
-_PARSED_ROWS = 16384
-_PEEKED_ROWS = 1000
-_ROWS_PER_PART = 1 << 20
-_NO_NUMBER = np.iinfo(np.int64).min
-_ARROW_ID_TYPES = {"bytes_list": pa.large_binary(), "int64_list": pa.int64()}
-
-
-@dataclasses.dataclass(frozen=True)
-class IdPairs:
-    """The ids of a source's interactions.
-
-    Attributes:
-        queries: large_binary or int64 Arrow array.
-        candidates: The same length.
-        left_out: Rows without a query or a candidate id.
-    """
-
-    queries: pa.Array
-    candidates: pa.Array
-    left_out: int
 
 
 @dataclasses.dataclass(frozen=True)
@@ -71,68 +53,10 @@ class Interactions:
         slices: Values of each column asked for.
     """
 
-    ids: IdPairs
+    ids: ids_reader.IdPairs
     records: tuple[pa.Array, ...]
     times: IntArray | None
     slices: dict[str, SliceColumn]
-
-
-def read_ids(source: reading.Source, query_id: str, candidate_id: str) -> Iterator[IdPairs]:
-    """Yields the query and the candidate ids of all rows, about a million rows at a time.
-
-    Args:
-        source: Where to read.
-        query_id: Column of the query ids, bytes or int64.
-        candidate_id: Column of the candidate ids, bytes or int64.
-
-    Yields:
-        The ids in reading order, without the rows that lack one.
-
-    Raises:
-        InputError: A column is missing, is of another type or has several values in a row.
-    """
-    types = _id_types(source, (query_id, candidate_id))
-    if types is None:
-        return
-    spec = {
-        name: tf.io.FixedLenFeature([], tf.int64, _NO_NUMBER)
-        if pa.types.is_integer(kind)
-        else tf.io.FixedLenFeature([], tf.string, "")
-        for name, kind in types.items()
-    }
-    waiting: list[IdPairs] = []
-    rows = 0
-    try:
-        for dataset in _datasets(source, _PARSED_ROWS):
-            parsed = dataset.map(lambda batch: tf.io.parse_example(batch, spec), tf.data.AUTOTUNE)
-            for batch in parsed.prefetch(2).as_numpy_iterator():
-                waiting.append(_id_pairs(batch, types))
-                rows += len(waiting[-1].queries)
-                if rows >= _ROWS_PER_PART:
-                    yield _joined_ids(waiting)
-                    waiting, rows = [], 0
-    except tf.errors.InvalidArgumentError as error:
-        raise _not_one_id(source, query_id, candidate_id) from error
-    if waiting:
-        yield _joined_ids(waiting)
-
-
-def _id_pairs(batch: dict[str, npt.NDArray], types: dict[str, pa.DataType]) -> IdPairs:
-    """Returns the ids of a parsed batch, by the names of the query and the candidate column."""
-    present = np.ones(len(next(iter(batch.values()))), bool)
-    for name, kind in types.items():
-        missing = _NO_NUMBER if pa.types.is_integer(kind) else b""
-        present &= batch[name] != missing
-    queries, candidates = (pa.array(batch[name][present], kind) for name, kind in types.items())
-    return IdPairs(queries, candidates, int((~present).sum()))
-
-
-def _joined_ids(parts: Sequence[IdPairs]) -> IdPairs:
-    return IdPairs(
-        pa.concat_arrays([part.queries for part in parts]),
-        pa.concat_arrays([part.candidates for part in parts]),
-        sum(part.left_out for part in parts),
-    )
 
 
 def read_interactions(
@@ -142,6 +66,7 @@ def read_interactions(
     column_sets: Sequence[Sequence[str]],
     timestamp: str | None = None,
     slice_columns: Sequence[str] = (),
+    layout: describe.ColumnLayout | None = None,
 ) -> Interactions:
     """Reads rows with their ids, timestamps, slice columns and projections.
 
@@ -152,6 +77,7 @@ def read_interactions(
         column_sets: Which columns each of `records` shall hold; absent ones are left out.
         timestamp: Column of int64 times.
         slice_columns: Bytes or int64 columns, single- or multi-valued.
+        layout: All columns of the rows, if they are known.
 
     Returns:
         The interactions in reading order, without the rows that lack an id.
@@ -159,37 +85,38 @@ def read_interactions(
     Raises:
         InputError: A column is missing or of the wrong type.
     """
-    decoder = example_coder.ExamplesToRecordBatchDecoder()
     encoder = example_coder.RecordBatchToExamplesEncoder()
     collected = _Collected(
         slice_entries={name: [] for name in slice_columns},
         records=[[] for _ in column_sets],
     )
-    for dataset in _datasets(source, _DECODED_ROWS):
-        for serialized in dataset.prefetch(2).as_numpy_iterator():
-            batch = _decode(decoder, serialized, source)
-            collected.filled.update(name for name in batch.schema.names if _has_values(batch, name))
-            present = _has_one(source, batch, query_id) & _has_one(source, batch, candidate_id)
-            collected.left_out += int((~present).sum())
-            if not present.all():
-                batch = batch.take(pa.array(np.flatnonzero(present)))
-            if batch.num_rows:
-                _collect(collected, source, batch, (query_id, candidate_id), timestamp)
-                for column_set, records in zip(column_sets, collected.records, strict=True):
-                    records.append(_project(encoder, batch, column_set))
+    for batch in _record_batches(source, layout):
+        collected.filled.update(name for name in batch.schema.names if _has_values(batch, name))
+        present = _has_one(source, batch, query_id) & _has_one(source, batch, candidate_id)
+        collected.left_out += int((~present).sum())
+        if not present.all():
+            batch = batch.take(pa.array(np.flatnonzero(present)))
+        if batch.num_rows:
+            _collect(collected, source, batch, (query_id, candidate_id), timestamp)
+            for column_set, records in zip(column_sets, collected.records, strict=True):
+                records.append(_project(encoder, batch, column_set))
     _check_columns(source, collected, (query_id, candidate_id, timestamp, *slice_columns))
     return _joined(source, collected, timestamp)
 
 
-def _decode(
-    decoder: example_coder.ExamplesToRecordBatchDecoder,
-    serialized: npt.NDArray,
-    source: reading.Source,
-) -> pa.RecordBatch:
-    """Decodes a batch; each column is of one type, of lists, or null if no row has a value."""
+def _record_batches(
+    source: reading.Source, layout: describe.ColumnLayout | None
+) -> Iterator[pa.RecordBatch]:
+    """Decodes rows; each column is of one type, of lists, or null if no row has a value."""
     try:
-        return decoder.DecodeBatch(serialized.tolist())
-    except RuntimeError as error:
+        if layout and all(path.endswith(".gz") for path in source.files):
+            yield from record_batches(source.files, layout)
+            return
+        decoder = example_coder.ExamplesToRecordBatchDecoder()
+        for dataset in ids_reader.datasets(source, _DECODED_ROWS):
+            for serialized in dataset.prefetch(2).as_numpy_iterator():
+                yield decoder.DecodeBatch(serialized.tolist())
+    except (RuntimeError, tf.errors.InvalidArgumentError) as error:
         raise InputError(
             Problem(source.name, str(error), "tf.Examples whose columns each have one type")
         ) from error
@@ -207,60 +134,6 @@ class _Collected:
     filled: set[str] = dataclasses.field(default_factory=set)
     rows: int = 0
     left_out: int = 0
-
-
-def _datasets(source: reading.Source, rows: int) -> Iterator[tf.data.Dataset]:
-    """Yields datasets of batches of serialized Examples, which together hold the source's rows."""
-    for compressed, files in itertools.groupby(source.files, lambda path: path.endswith(".gz")):
-        compression = "GZIP" if compressed else ""
-        dataset = tf.data.TFRecordDataset(list(files), compression, buffer_size=1 << 20)
-        yield dataset.batch(rows)
-
-
-def _id_types(source: reading.Source, names: Sequence[str]) -> dict[str, pa.DataType] | None:
-    """Finds the Arrow types of id columns in the first rows; None if there are no rows."""
-    kinds: dict[str, str] = {}
-    rows = 0
-    for record in itertools.islice(_records(source), _PEEKED_ROWS):
-        rows += 1
-        for name, feature in tf.train.Example.FromString(record).features.feature.items():
-            kind = feature.WhichOneof("kind")
-            if kind and getattr(feature, kind).value:
-                kinds.setdefault(name, kind)
-        if all(name in kinds for name in names):
-            break
-    if not rows:
-        return None
-    problems = []
-    for name in names:
-        where = f"{source.name}: column {name!r}"
-        if name not in kinds:
-            remedy = did_you_mean(name, kinds)
-            received = f"no value in the first {rows:,} rows"
-            expected = f"a column of the Examples, which have {', '.join(sorted(kinds))}"
-            problems.append(Problem(where, received, expected, remedy))
-        elif kinds[name] not in _ARROW_ID_TYPES:
-            problems.append(Problem(where, "numbers with a fraction", "ids: bytes or int64"))
-    if problems:
-        raise InputError(problems)
-    return {name: _ARROW_ID_TYPES[kinds[name]] for name in names}
-
-
-def _records(source: reading.Source) -> Iterator[bytes]:
-    for dataset in _datasets(source, _PEEKED_ROWS):
-        for batch in dataset.as_numpy_iterator():
-            yield from batch
-
-
-def _not_one_id(source: reading.Source, query_id: str, candidate_id: str) -> InputError:
-    return InputError(
-        Problem(
-            f"{source.name}: columns {query_id!r} and {candidate_id!r}",
-            "a row with several values, or with values of another type than the first row",
-            "one id of each in a row, of one type in all rows",
-            "Write one interaction per row.",
-        )
-    )
 
 
 def _column(batch: pa.RecordBatch, name: str) -> pa.Array | None:
@@ -380,9 +253,9 @@ def _joined(source: reading.Source, collected: _Collected, timestamp: str | None
     empty = pa.array([], pa.large_binary())
     for parts in (collected.queries, collected.candidates):
         if len(collections.Counter(part.type for part in parts)) > 1:
-            raise _not_one_id(source, "query id", "candidate id")
+            raise ids_reader.not_one_id(source, "query id", "candidate id")
     return Interactions(
-        IdPairs(
+        ids_reader.IdPairs(
             pa.concat_arrays(collected.queries or [empty]),
             pa.concat_arrays(collected.candidates or [empty]),
             collected.left_out,

@@ -9,6 +9,7 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 import numpy.typing as npt
+import threadpoolctl
 
 from tfx_retrieval.components.retrieval_evaluator.ranking import (
     BoolArray,
@@ -72,13 +73,20 @@ def rank_requests(
     def rank_simple(batch: tuple[IntArray, IntArray, Requests]) -> None:
         rankings, entries, asked = batch
         batch_scores = _checked_scores(scores, score_rows[rankings], width)
-        seen_here = seen.of_rows(ranking_queries[rankings])
+        # Rankings are in the order of their queries, so a batch has few of these.
+        queries, query_of = np.unique(ranking_queries[rankings], return_inverse=True)
+        is_seen = np.zeros((len(queries), width), bool)
+        is_seen[seen.of_rows(queries)] = True
         excluded[entries], kept[entries] = _rank_one_each(
-            batch_scores, seen_here, asked.candidate, max(ks)
+            batch_scores, is_seen[query_of], asked.candidate, max(ks)
         )
 
-    # NumPy lets go of Python's lock; no two batches share a request.
-    with concurrent.futures.ThreadPoolExecutor(_THREADS) as threads:
+    # NumPy lets go of Python's lock; no two batches share a request. The threads of two matrix
+    # products at once would be in each other's way.
+    with (
+        threadpoolctl.threadpool_limits(1, "blas"),
+        concurrent.futures.ThreadPoolExecutor(_THREADS) as threads,
+    ):
         collections.deque(
             threads.map(rank_simple, _batches(requests, np.flatnonzero(simple), size)), maxlen=0
         )
@@ -159,42 +167,39 @@ def _checked_scores(
 
 
 def _rank_one_each(
-    scores: npt.NDArray[np.float32],
-    seen: tuple[IntArray, IntArray],
-    candidates: IntArray,
-    depth: int,
+    scores: npt.NDArray[np.float32], is_seen: BoolArray, candidates: IntArray, depth: int
 ) -> tuple[IntArray, IntArray]:
     """Ranks one candidate in each row of a batch, by counting what is ahead of it.
 
     Args:
         scores: Scores of the catalogue [rows, candidates].
-        seen: Row and candidate of each seen item.
+        is_seen: Which candidates are seen items [rows, candidates].
         candidates: The candidate of each row [rows]; those outside the catalogue have no rank.
         depth: Ranks beyond this one may be given as 0.
 
     Returns:
         Ranks among the unseen candidates and among all, as in `Ranks`.
     """
-    width = scores.shape[1]
-    seen_rows, seen_items = seen
+    rows, width = scores.shape
     inside = candidates < width
     items = np.where(inside, candidates, 0)
-    own = scores[np.arange(len(scores)), items]
+    own = scores[np.arange(rows), items]
+    is_ahead = scores > own[:, None]
     # Ties go to the lower candidate.
     tied_rows, tied_items = np.divmod(np.flatnonzero(scores == own[:, None]), width)
-    tied_ahead = tied_items < items[tied_rows]
-    ahead = (scores > own[:, None]).sum(axis=1)
-    ahead += np.bincount(tied_rows[tied_ahead], minlength=len(scores))
-
-    seen_scores, limits = scores[seen_rows, seen_items], own[seen_rows]
-    is_ahead = (seen_scores > limits) | ((seen_scores == limits) & (seen_items < items[seen_rows]))
-    seen_ahead = np.bincount(seen_rows[is_ahead], minlength=len(scores))
-    own_seen = np.zeros(len(scores), bool)
-    own_seen[seen_rows[seen_items == items[seen_rows]]] = True
+    first = tied_items < items[tied_rows]
+    is_ahead[tied_rows[first], tied_items[first]] = True
+    ahead, seen_ahead = _row_counts(is_ahead), _row_counts(is_ahead & is_seen)
+    own_seen = is_seen[np.arange(rows), items]
 
     ranked = inside & (own >= _LOWEST)
     kept = np.where(ranked & (ahead < depth), ahead + 1, 0)
     return np.where(ranked & ~own_seen, ahead - seen_ahead + 1, 0), kept
+
+
+def _row_counts(mask: BoolArray) -> IntArray:
+    """Returns how many entries of each row are true; bytes add up faster than booleans."""
+    return mask.view(np.uint8).sum(axis=1, dtype=np.uint32).astype(np.int64)
 
 
 def _rank_batch(

@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import dataclasses
 import logging
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 from tfx.types import artifact, artifact_utils
 
+from tfx_retrieval import read_ahead
+from tfx_retrieval.components.interaction_example_gen import describe
 from tfx_retrieval.components.retrieval_evaluator import (
     evaluation,
     examples_reader,
+    ids_reader,
     model_scores,
     options,
     slices,
@@ -27,6 +30,8 @@ TRAIN_SPLIT = "train"
 _logger = logging.getLogger("tfx_retrieval.retrieval_evaluator")
 # Splits in order of time: the splits before the evaluated ones hold what a query has seen.
 _SPLIT_ORDER = ("train", "eval", "test")
+# Earlier rows are read while the model is loaded, a million at a time.
+_PARTS_AHEAD = 2
 
 
 @dataclasses.dataclass(frozen=True)
@@ -138,38 +143,19 @@ def measure_model(
         InputError: The data or a model lacks something.
     """
     splits = choose_splits(examples, wanted.eval_splits, wanted.exclude_seen_splits)
-    models = [
-        model_scores.load_model(path)
-        for path in (model_path, baseline_model_path)
-        if path is not None
-    ]
-    catalogue = model_scores.read_catalogue(
-        candidates or examples, wanted.candidate_id, None if candidates else wanted.timestamp
-    )
-    interactions = examples_reader.read_interactions(
-        reading.split_source(examples, splits.evaluated),
-        wanted.query_id,
-        wanted.candidate_id,
-        [model.query_columns for model in models],
-        wanted.timestamp,
-        wanted.slices,
-    )
-    if not len(interactions.ids.queries):
-        raise InputError(
-            Problem(
-                f"evaluation split {', '.join(splits.evaluated)}",
-                f"no interactions ({interactions.ids.left_out:,} rows without an id)",
-                "at least one",
-                "Make the split larger, or name another one in eval_splits.",
-            )
+    earlier = _earlier_parts(examples, splits, wanted)
+    with read_ahead.read_ahead(earlier, _PARTS_AHEAD) as earlier_parts:
+        models = [
+            model_scores.load_model(path)
+            for path in (model_path, baseline_model_path)
+            if path is not None
+        ]
+        catalogue = model_scores.read_catalogue(
+            candidates or examples, wanted.candidate_id, None if candidates else wanted.timestamp
         )
-    _logger.info(
-        "read %s interactions of split %s",
-        f"{len(interactions.ids.queries):,}",
-        ", ".join(splits.evaluated),
-    )
-    table = _InteractionTable(interactions, catalogue, wanted)
-    history = _read_history(examples, splits, catalogue, table.query_ids, wanted)
+        interactions = _read_interactions(examples, splits, models, wanted)
+        table = _InteractionTable(interactions, catalogue, wanted)
+        history = _count_history(earlier_parts, splits, catalogue, table.query_ids)
     masks, notes = _slice_masks(table, interactions, history, wanted)
     scored = [
         model_scores.score_function(model, catalogue, records.take(pa.array(table.rows)))
@@ -198,6 +184,37 @@ def measure_model(
         int(history.train_interactions),
         (*table.notes, *notes),
     )
+
+
+def _read_interactions(
+    examples: Sequence[artifact.Artifact],
+    splits: Splits,
+    models: Sequence[model_scores.TrainedModel],
+    wanted: options.EvaluatorOptions,
+) -> examples_reader.Interactions:
+    """Reads what is to be predicted, and what the models embed it by."""
+    interactions = examples_reader.read_interactions(
+        reading.split_source(examples, splits.evaluated),
+        wanted.query_id,
+        wanted.candidate_id,
+        [model.query_columns for model in models],
+        wanted.timestamp,
+        wanted.slices,
+        layout=describe.read_column_layout(examples[0]) if len(examples) == 1 else None,
+    )
+    name = ", ".join(splits.evaluated)
+    rows = len(interactions.ids.queries)
+    if not rows:
+        raise InputError(
+            Problem(
+                f"evaluation split {name}",
+                f"no interactions ({interactions.ids.left_out:,} rows without an id)",
+                "at least one",
+                "Make the split larger, or name another one in eval_splits.",
+            )
+        )
+    _logger.info("read %s interactions of split %s", f"{rows:,}", name)
+    return interactions
 
 
 def _order(split: str) -> int:
@@ -260,40 +277,61 @@ class _History:
     train_interactions: int
 
 
-def _read_history(
-    examples: Sequence[artifact.Artifact],
-    splits: Splits,
-    catalogue: model_scores.Catalogue,
-    query_ids: pa.Array,
-    wanted: options.EvaluatorOptions,
-) -> _History:
+def _earlier_parts(
+    examples: Sequence[artifact.Artifact], splits: Splits, wanted: options.EvaluatorOptions
+) -> Iterator[_Part]:
     """Reads the training split and the splits of seen items, each once."""
-    train_counts = np.zeros(len(catalogue.ids), np.int64)
+    for split in dict.fromkeys((TRAIN_SPLIT, *splits.seen)):
+        source = reading.split_source(examples, (split,))
+        where = {
+            side: f"{source.name}: column {column!r}"
+            for side, column in (("query", wanted.query_id), ("candidate", wanted.candidate_id))
+        }
+        rows = 0
+        for ids in ids_reader.read_ids(source, wanted.query_id, wanted.candidate_id):
+            rows += len(ids.queries)
+            yield _Part(split, ids, where)
+        _logger.info("read %s interactions of split %s", f"{rows:,}", split)
+
+
+@dataclasses.dataclass(frozen=True)
+class _Part:
+    """Some rows of an earlier split.
+
+    Attributes:
+        split: Its name.
+        ids: Their ids.
+        where: What to call the `query` and the `candidate` column in a message.
+    """
+
+    split: str
+    ids: ids_reader.IdPairs
+    where: dict[str, str]
+
+
+def _count_history(
+    parts: Iterable[_Part], splits: Splits, catalogue: model_scores.Catalogue, query_ids: pa.Array
+) -> _History:
+    """Counts the training rows and notes who has seen what."""
+    width = len(catalogue.ids)
+    train_counts = np.zeros(width, np.int64)
     trained = np.zeros(len(query_ids), bool)
     # A pair as one number. Of each part the distinct ones, so that rows are not held.
     pairs = [np.zeros(0, np.int64)]
     train_interactions = 0
-    for split in dict.fromkeys((TRAIN_SPLIT, *splits.seen)):
-        source = reading.split_source(examples, (split,))
-        rows = 0
-        for ids in examples_reader.read_ids(source, wanted.query_id, wanted.candidate_id):
-            rows += len(ids.queries)
-            if not len(ids.queries):
-                continue
-            where = f"{source.name}: column"
-            queries = _numbers(ids.queries, query_ids, f"{where} {wanted.query_id!r}")
-            candidates = _numbers(ids.candidates, catalogue.ids, f"{where} {wanted.candidate_id!r}")
-            if split == TRAIN_SPLIT:
-                counts = np.bincount(candidates[candidates >= 0], minlength=len(train_counts))
-                train_counts += counts
-                trained[queries[queries >= 0]] = True
-            if split in splits.seen:
-                known = (queries >= 0) & (candidates >= 0)
-                pairs.append(np.unique(queries[known] * len(train_counts) + candidates[known]))
-        _logger.info("read %s interactions of split %s", f"{rows:,}", split)
-        if split == TRAIN_SPLIT:
-            train_interactions = rows
-    seen_queries, seen_candidates = np.divmod(np.unique(np.concatenate(pairs)), len(train_counts))
+    for part in parts:
+        if not len(part.ids.queries):
+            continue
+        queries = _numbers(part.ids.queries, query_ids, part.where["query"])
+        candidates = _numbers(part.ids.candidates, catalogue.ids, part.where["candidate"])
+        if part.split == TRAIN_SPLIT:
+            train_interactions += len(queries)
+            train_counts += np.bincount(candidates[candidates >= 0], minlength=width)
+            trained[queries[queries >= 0]] = True
+        if part.split in splits.seen:
+            known = (queries >= 0) & (candidates >= 0)
+            pairs.append(np.unique(queries[known] * width + candidates[known]))
+    seen_queries, seen_candidates = np.divmod(np.unique(np.concatenate(pairs)), width)
     return _History(seen_queries, seen_candidates, train_counts, trained, train_interactions)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import concurrent.futures
 import dataclasses
 import logging
 from collections.abc import Sequence
@@ -26,6 +27,7 @@ SIGNATURES = ("query_embedding", "embed_query_examples", "embed_candidate_exampl
 
 _logger = logging.getLogger("tfx_retrieval.retrieval_evaluator")
 _EMBEDDED_ROWS = 8192
+_THREADS = 2
 
 
 @dataclasses.dataclass(frozen=True)
@@ -126,12 +128,12 @@ def score_function(
     encoded = records.dictionary_encode()
     embedder = embed.embedder(trained.model, "embed_query_examples", trained.where)
     distinct = encoded.dictionary
-    queries = np.concatenate(
-        [
-            embedder(np.array(distinct.slice(start, _EMBEDDED_ROWS).to_pylist(), object))
-            for start in range(0, len(distinct), _EMBEDDED_ROWS)
-        ]
-    )
+    parts = [
+        distinct.slice(start, _EMBEDDED_ROWS) for start in range(0, len(distinct), _EMBEDDED_ROWS)
+    ]
+    with concurrent.futures.ThreadPoolExecutor(_THREADS) as threads:
+        embedded = threads.map(lambda part: embedder(np.array(part.to_pylist(), object)), parts)
+        queries = np.concatenate(list(embedded))
     _logger.info(
         "embedded %s candidates and %s distinct queries",
         f"{len(candidates):,}",

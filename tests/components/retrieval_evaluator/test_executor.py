@@ -10,7 +10,7 @@ from tfx.components.evaluator import executor as stock_evaluator
 from tfx.dsl.input_resolution.strategies import latest_blessed_model_strategy
 from tfx.types import standard_artifacts
 
-from tfx_retrieval.components.retrieval_evaluator import examples_reader, executor, popularity
+from tfx_retrieval.components.retrieval_evaluator import executor, ids_reader, popularity
 from tfx_retrieval.errors import InputError
 
 ITEMS = {"a": [4.0], "b": [3.0], "c": [2.0], "d": [1.0]}
@@ -27,8 +27,8 @@ def catalogue(examples, ids):
 @pytest.mark.parametrize(("kind", "rows_at_once"), [(str, 50), (int, 1000)])
 def test_figures_equal_plain_loops(evaluate, examples, model, kind, rows_at_once, monkeypatch):
     """Random interactions, three splits, cold queries and items, several shards, both id types."""
-    monkeypatch.setattr(examples_reader, "_PARSED_ROWS", rows_at_once)
-    monkeypatch.setattr(examples_reader, "_ROWS_PER_PART", rows_at_once)
+    monkeypatch.setattr(ids_reader, "_PARSED_ROWS", rows_at_once)
+    monkeypatch.setattr(ids_reader, "_ROWS_PER_PART", rows_at_once)
     generator = np.random.default_rng(7)
 
     def named(prefix, numbers):
