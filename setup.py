@@ -25,6 +25,9 @@ _CORE = [
     # TensorFlow Recommenders 0.7 needs Keras 2, one release for each release of TensorFlow.
     "tf-keras>=2.16,<2.17",
     "click>=8.1,<9",
+    "google-crc32c>=1.1,<2",
+    # Compresses five times as fast as zlib.
+    "isal>=1.7,<2",
     "jinja2>=3.1,<4",
     "numpy>=1.26,<2",
     "pyarrow>=10,<11",

@@ -20,8 +20,9 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-_BINARY = pa.large_binary()
-_NOTHING = pa.scalar(b"", _BINARY)
+from tfx_retrieval.components.interaction_example_gen import binary_arrays
+
+_NOTHING = pa.scalar(b"", binary_arrays.BINARY)
 # The tag of a length-delimited field 1: Example.features, Features.feature, the key of a map entry,
 # and the values of each list.
 _FIELD_1 = b"\x0a"
@@ -120,9 +121,9 @@ class ExampleEncoder:
         """
         pieces = [piece for name in sorted(self._features) for piece in self._features[name](rows)]
         if not pieces:
-            return pa.array([b""] * len(rows), _BINARY)
-        length = np.sum([_lengths(piece) for piece in pieces], axis=0)
-        head = _lookup(length, lambda size: _FIELD_1 + _varint(size))
+            return pa.array([b""] * len(rows), binary_arrays.BINARY)
+        length = np.sum([binary_arrays.lengths(piece) for piece in pieces], axis=0)
+        head = binary_arrays.lookup(length, lambda size: _FIELD_1 + _varint(size))
         return pc.binary_join_element_wise(head, *pieces, _NOTHING)
 
 
@@ -179,9 +180,11 @@ def _items(values: pa.Array) -> tuple[pa.Array, _List]:
         return _integer_items(values.to_numpy()), _INTEGERS
     if pa.types.is_floating(values.type):
         floats = values.to_numpy().astype("<f4")
-        return _binary(np.arange(len(floats) + 1) * 4, floats.view(np.uint8)), _FLOATS
-    values = values.cast(_BINARY)
-    heads = _lookup(_lengths(values), lambda size: _FIELD_1 + _varint(size))
+        return binary_arrays.binary(np.arange(len(floats) + 1) * 4, floats.view(np.uint8)), _FLOATS
+    values = values.cast(binary_arrays.BINARY)
+    heads = binary_arrays.lookup(
+        binary_arrays.lengths(values), lambda size: _FIELD_1 + _varint(size)
+    )
     return pc.binary_join_element_wise(heads, values, _NOTHING), _BYTES
 
 
@@ -196,7 +199,7 @@ def _integer_items(values: np.ndarray) -> pa.Array:
     position = np.arange(width)
     groups |= np.where(position < lengths[:, None] - 1, 0x80, 0).astype(np.uint8)
     data = groups[position < lengths[:, None]]
-    return _binary(np.concatenate([[0], np.cumsum(lengths)]), data)
+    return binary_arrays.binary(np.concatenate([[0], np.cumsum(lengths)]), data)
 
 
 def _feature(
@@ -215,12 +218,14 @@ def _feature(
         offsets: int64 [r + 1], where each row's values begin and end in `items`.
         missing: bool [r], which rows have no list at all.
     """
-    bounds = _offsets(items)[offsets]
-    payload = _binary(bounds - bounds[0], _data(items)[bounds[0] : bounds[-1]])
+    bounds = binary_arrays.offsets(items)[offsets]
+    payload = binary_arrays.binary(
+        bounds - bounds[0], binary_arrays.data(items)[bounds[0] : bounds[-1]]
+    )
     lengths = np.diff(bounds)
     if missing is not None:
         lengths = np.where(missing, -1, lengths)
-    return _lookup(lengths, lambda size: _feature_head(key, kind, size)), payload
+    return binary_arrays.lookup(lengths, lambda size: _feature_head(key, kind, size)), payload
 
 
 def _feature_head(key: bytes, kind: _List, size: int) -> bytes:
@@ -242,32 +247,3 @@ def _varint(value: int) -> bytes:
         value >>= 7
     encoded.append(value)
     return bytes(encoded)
-
-
-def _lookup(sizes: np.ndarray, make: Callable[[int], bytes]) -> pa.Array:
-    """Returns `make(size)` for each size, called once for each distinct one."""
-    distinct, codes = np.unique(sizes, return_inverse=True)
-    return pa.array([make(int(size)) for size in distinct], _BINARY).take(pa.array(codes))
-
-
-def _binary(offsets: np.ndarray, data: np.ndarray) -> pa.Array:
-    buffers = [
-        None,
-        pa.py_buffer(offsets.astype(np.int64)),
-        pa.py_buffer(np.ascontiguousarray(data)),
-    ]
-    return pa.LargeBinaryArray.from_buffers(_BINARY, len(offsets) - 1, buffers)
-
-
-def _offsets(array: pa.Array) -> np.ndarray:
-    offsets = np.frombuffer(array.buffers()[1], np.int64)
-    return offsets[array.offset : array.offset + len(array) + 1]
-
-
-def _data(array: pa.Array) -> np.ndarray:
-    buffer = array.buffers()[2]
-    return np.frombuffer(buffer, np.uint8) if buffer is not None else np.empty(0, np.uint8)
-
-
-def _lengths(array: pa.Array) -> np.ndarray:
-    return np.diff(_offsets(array))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import concurrent.futures
 import dataclasses
 import json
 import logging
@@ -85,6 +86,53 @@ class Queries:
     source: str
 
 
+@dataclasses.dataclass(frozen=True)
+class QuerySample:
+    """Which queries to measure an index with.
+
+    Attributes:
+        examples: Raw Examples to draw from; None: perturbed candidates.
+        count: How many at most.
+        seed: Seed of the draw.
+    """
+
+    examples: reading.Source | None
+    count: int
+    seed: int
+
+
+def build_and_measure(
+    request: Request, path: str, exact_path: str, sample: QuerySample
+) -> tuple[BuiltIndex, dict[str, Any]]:
+    """Builds an index, loads it again and compares it with exact search.
+
+    Args:
+        request: What to index.
+        path: Where to write the index's SavedModel.
+        exact_path: Where to write the exact twin, if the index is not exact itself.
+        sample: What to measure it with.
+
+    Returns:
+        The index, and what `measure_index` returns.
+
+    Raises:
+        InputError: See `build_index` and `make_queries`.
+    """
+    with concurrent.futures.ThreadPoolExecutor(1) as thread:
+        # Reading goes on outside of Python's lock while the index is built.
+        drawn = thread.submit(_draw_rows, sample)
+        built = build_index(request, path, exact_path)
+        index = load_index(built)
+        queries = make_queries(index, drawn.result(), sample)
+    return built, measure_index(index, queries, sample.seed)
+
+
+def _draw_rows(sample: QuerySample) -> np.ndarray | None:
+    if sample.examples is None:
+        return None
+    return reading.sample_rows(sample.examples, sample.count, sample.seed)
+
+
 def build_index(request: Request, path: str, exact_path: str) -> BuiltIndex:
     """Embeds the candidates, builds the index and saves it.
 
@@ -151,23 +199,28 @@ def load_index(built: BuiltIndex) -> LoadedIndex:
     return LoadedIndex(built, model, model if is_exact else tf.saved_model.load(built.exact_path))
 
 
-def make_queries(
-    index: LoadedIndex, examples: reading.Source | None, count: int, seed: int
-) -> Queries:
-    """Draws queries: rows of `examples`, or perturbed candidates if there are none.
+def make_queries(index: LoadedIndex, serialized: np.ndarray | None, sample: QuerySample) -> Queries:
+    """Embeds the rows drawn, or makes queries of candidates.
+
+    Args:
+        index: The index to measure.
+        serialized: tf.Examples drawn from `sample.examples`, if there are any.
+        sample: What was asked for.
 
     Raises:
         InputError: There are no rows, or an embedding is not finite.
     """
-    if examples is None:
-        vectors = evaluate.perturbed_candidates(index.built.catalogue.embeddings, count, seed)
+    if sample.examples is None or serialized is None:
+        embeddings = index.built.catalogue.embeddings
+        vectors = evaluate.perturbed_candidates(embeddings, sample.count, sample.seed)
         return Queries(vectors, None, "perturbed_candidates")
-    serialized = reading.sample_rows(examples, count, seed)
     if not len(serialized):
-        raise reading.no_rows(examples)
+        raise reading.no_rows(sample.examples)
     embedder = embed.embedder(index.exact, "embed_query_examples", index.built.exact_path)
     vectors = embedder(serialized)
-    embed.require_finite(vectors, np.arange(len(vectors)), f"sampled queries of {examples.name}")
+    embed.require_finite(
+        vectors, np.arange(len(vectors)), f"sampled queries of {sample.examples.name}"
+    )
     return Queries(vectors, serialized, "examples")
 
 

@@ -34,7 +34,7 @@ class Executor(base_executor.BaseExecutor):
             exec_properties: See the parameters of `ScaNNIndexer`.
 
         Raises:
-            InputError: See `building.build_index` and `building.make_queries`.
+            InputError: See `building.build_and_measure`.
         """
         self._log_startup(input_dict, output_dict, exec_properties)
         index = artifact_utils.get_single_instance(output_dict["index"])
@@ -51,20 +51,18 @@ class Executor(base_executor.BaseExecutor):
             exec_properties.get("title") or None,
             retrieval,
         )
-        built = building.build_index(
+        built, measured = building.build_and_measure(
             request,
             path_utils.serving_model_dir(index.uri),
             os.path.join(index.uri, EXACT_FOLDER),
-        )
-        seed = int(exec_properties["seed"])
-        loaded = building.load_index(built)
-        queries = building.make_queries(
-            loaded, queries_source, int(exec_properties["num_recall_queries"]), seed
+            building.QuerySample(
+                queries_source,
+                int(exec_properties["num_recall_queries"]),
+                int(exec_properties["seed"]),
+            ),
         )
         report = building.judge_index(
-            building.measure_index(loaded, queries, seed),
-            retrieval,
-            _model_blessed(input_dict.get("model_blessing")),
+            measured, retrieval, _model_blessed(input_dict.get("model_blessing"))
         )
         evaluation = artifact_utils.get_single_instance(output_dict["evaluation"])
         building.write_report(report, os.path.join(evaluation.uri, REPORT_FILE))

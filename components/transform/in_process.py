@@ -7,13 +7,14 @@ columns take it two minutes on two cores, and this engine less than ten seconds.
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import itertools
 import logging
 import os
 import shutil
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 import tensorflow as tf
 import tensorflow_transform as tft
@@ -21,6 +22,7 @@ from tensorflow_metadata.proto.v0 import schema_pb2
 from tfx.utils import io_utils
 from tfx_bsl.tfxio import tf_example_record
 
+from tfx_retrieval import read_ahead
 from tfx_retrieval.components.transform import records, tft_internal
 
 _LOGGER = logging.getLogger("tfx_retrieval.transform")
@@ -28,6 +30,7 @@ _LOGGER = logging.getLogger("tfx_retrieval.transform")
 # Parsed training rows kept from the analysis for the transformation, about six million rows of
 # nine columns; data sets beyond it are read twice.
 _KEPT_BYTES = 1 << 30
+_BATCHES_AHEAD = 2
 _PREFIX = "transformed_examples"
 
 
@@ -94,14 +97,14 @@ class InProcessTransform:
         sources = {split: self._source(split) for split in splits}
         replacements = self._analyze([sources[split] for split in splits if split.analyze])
         graph = os.path.join(self._directory, "graph")
-        self._traced.write(graph, self._schema, replacements)
-        io_utils.copy_dir(graph, transform_graph_uri)
-        transform = tft_internal.load_transform_function(graph, self._columns)
-        schema = tft.TFTransformOutput(graph).transformed_metadata.schema
-        for split in splits:
-            source = sources.pop(split)
-            if split.output_uri:
-                self._write_transformed(split, source, transform, schema)
+        written = [split for split in splits if split.output_uri]
+        # Rows are read while the graph is written, and while those before them are transformed.
+        with read_ahead.read_ahead(_batches(written, sources), _BATCHES_AHEAD) as batches:
+            self._traced.write(graph, self._schema, replacements)
+            io_utils.copy_dir(graph, transform_graph_uri)
+            transform = tft_internal.load_transform_function(graph, self._columns)
+            schema = tft.TFTransformOutput(graph).transformed_metadata.schema
+            self._write_transformed(written, batches, transform, schema)
 
     def _source(self, split: Split) -> records.BatchSource:
         return records.BatchSource(
@@ -116,11 +119,13 @@ class InProcessTransform:
         replacements: dict[str, tf.Tensor] = {}
         for number, phase in enumerate(self._phases, start=1):
             start, rows = time.monotonic(), 0
-            evaluate = self._traced.analyzer_input_function(phase, replacements, self._columns)
-            for batch in itertools.chain.from_iterable(sources):
-                rows += records.row_count(batch)
-                for demand, values in zip(phase.inputs, evaluate(batch), strict=True):
-                    demand.fold.add(values)
+            every_batch = itertools.chain.from_iterable(sources)
+            with read_ahead.read_ahead(every_batch, _BATCHES_AHEAD) as batches:
+                evaluate = self._traced.analyzer_input_function(phase, replacements, self._columns)
+                for batch in batches:
+                    rows += records.row_count(batch)
+                    for demand, values in zip(phase.inputs, evaluate(batch), strict=True):
+                        demand.fold.add(values)
             replacements.update(phase.replacements())
             _LOGGER.info(
                 "analyzed %s rows with %d analyzers%s in %.1f s",
@@ -133,25 +138,48 @@ class InProcessTransform:
 
     def _write_transformed(
         self,
-        split: Split,
-        source: Iterable[records.Batch],
+        splits: Sequence[Split],
+        batches: Iterable[tuple[Split, records.Batch]],
         transform: tft_internal.BatchFn,
         schema: schema_pb2.Schema,
     ) -> None:
-        """Writes the transformed rows of one split."""
-        start, rows = time.monotonic(), 0
+        """Writes the transformed rows of all splits; the last of one beside the first of another.
+
+        Args:
+            splits: What to write.
+            batches: Their parsed rows.
+            transform: Function of a batch.
+            schema: Schema of what it returns.
+        """
+        start, rows = time.monotonic(), dict.fromkeys(splits, 0)
         converter = tft_internal.arrow_converter(schema)
-        directory = os.path.join(self._directory, "examples")
-        with records.ExampleWriter(directory, _PREFIX, schema) as writer:
-            for batch in source:
+        directories = {
+            split: os.path.join(self._directory, "examples", str(number))
+            for number, split in enumerate(splits)
+        }
+        with contextlib.ExitStack() as stack:
+            writers = {
+                split: stack.enter_context(records.ExampleWriter(directory, _PREFIX, schema))
+                for split, directory in directories.items()
+            }
+            for split, batch in batches:
                 transformed = converter.convert(dict(transform(batch)))
-                rows += transformed.num_rows
-                writer.write(transformed)
-        io_utils.copy_dir(directory, split.output_uri)
-        shutil.rmtree(directory)
+                rows[split] += transformed.num_rows
+                writers[split].write(transformed)
+        for split, directory in directories.items():
+            io_utils.copy_dir(directory, split.output_uri)
+            shutil.rmtree(directory)
         _LOGGER.info(
-            "transformed %s rows of split %s in %.1f s",
-            f"{rows:,}",
-            split.name,
+            "transformed %s in %.1f s",
+            ", ".join(f"{rows[split]:,} rows of split {split.name}" for split in splits),
             time.monotonic() - start,
         )
+
+
+def _batches(
+    splits: Iterable[Split], sources: dict[Split, records.BatchSource]
+) -> Iterator[tuple[Split, records.Batch]]:
+    """Yields the rows of splits; what is kept of one is let go when it has been taken."""
+    for split in splits:
+        for batch in sources.pop(split):
+            yield split, batch

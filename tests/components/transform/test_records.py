@@ -108,7 +108,7 @@ def test_records_equal_those_of_tfx_bsl(rows):
         ["number", "share", "text", "numbers", "texts", "pair"],
     )
     schema = schema_pb2.Schema()
-    actual = records.example_encoder_for(schema)(batch)
+    actual = records.example_encoder_for(schema)(batch).to_pylist()
     expected = example_coder.RecordBatchToExamplesEncoder().encode(batch)
     assert [_content(record) for record in actual] == [_content(record) for record in expected]
 
