@@ -13,6 +13,7 @@ import tensorflow as tf
 
 from tfx_retrieval.components.scann_indexer import reading
 from tfx_retrieval.config.reader import did_you_mean
+from tfx_retrieval.datasets import untuned
 from tfx_retrieval.errors import InputError, Problem
 
 _PARSED_ROWS = 16384
@@ -100,7 +101,7 @@ def datasets(source: reading.Source, rows: int) -> Iterator[tf.data.Dataset]:
     for compressed, files in itertools.groupby(source.files, lambda path: path.endswith(".gz")):
         compression = "GZIP" if compressed else ""
         dataset = tf.data.TFRecordDataset(list(files), compression, buffer_size=1 << 20)
-        yield dataset.batch(rows)
+        yield untuned(dataset).batch(rows)
 
 
 def _id_types(source: reading.Source, names: Sequence[str]) -> dict[str, pa.DataType] | None:

@@ -12,6 +12,7 @@ from tfx.dsl.io import fileio
 from tfx.types import artifact, artifact_utils
 from tfx.utils import io_utils
 
+from tfx_retrieval import datasets
 from tfx_retrieval.config.reader import did_you_mean
 from tfx_retrieval.errors import InputError, Problem
 
@@ -136,7 +137,7 @@ def read_batches(source: Source, batch_rows: int = BATCH_ROWS) -> Iterator[np.nd
     """Yields serialized tf.Examples in reading order, [at most batch_rows] `bytes` objects."""
     for compression, files in itertools.groupby(source.files, key=_compression):
         dataset = tf.data.TFRecordDataset(list(files), compression_type=compression)
-        yield from dataset.batch(batch_rows).prefetch(1).as_numpy_iterator()
+        yield from datasets.untuned(dataset).batch(batch_rows).prefetch(1).as_numpy_iterator()
 
 
 def _compression(path: str) -> str:

@@ -17,6 +17,7 @@ import tensorflow as tf
 from tfx_bsl.arrow import table_util
 from tfx_bsl.coders import example_coder
 
+from tfx_retrieval import datasets
 from tfx_retrieval.components.interaction_example_gen.describe import ColumnLayout
 
 # The decoder is half again as fast on what fits the processor's caches; the statistics prefer
@@ -61,7 +62,8 @@ def record_batches(
 
 
 def _serialized(files: Sequence[str]) -> tf.data.Dataset:
-    return tf.data.Dataset.from_tensor_slices(list(files)).interleave(
+    names = datasets.untuned(tf.data.Dataset.from_tensor_slices(list(files)))
+    return names.interleave(
         lambda file: tf.data.TFRecordDataset(file, "GZIP", _READ_BUFFER_BYTES).batch(_DECODED_ROWS),
         cycle_length=_PARALLEL_READS,
         num_parallel_calls=_PARALLEL_READS,

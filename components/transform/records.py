@@ -17,6 +17,7 @@ from tfx.dsl.io import fileio
 from tfx.utils import io_utils
 from tfx_bsl.coders import example_coder
 
+from tfx_retrieval import datasets
 from tfx_retrieval.components.interaction_example_gen import example_encoder, tfrecords
 from tfx_retrieval.errors import InputError, Problem
 
@@ -81,7 +82,8 @@ def read_batches(
     Yields:
         Parsed batches.
     """
-    dataset = tf.data.Dataset.from_tensor_slices(list(files)).interleave(
+    names = datasets.untuned(tf.data.Dataset.from_tensor_slices(list(files)))
+    dataset = names.interleave(
         lambda file: tf.data.TFRecordDataset(file, "GZIP", _READ_BUFFER_BYTES).batch(rows),
         cycle_length=_PARALLEL_READS,
         num_parallel_calls=_PARALLEL_READS,

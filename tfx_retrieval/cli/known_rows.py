@@ -10,6 +10,7 @@ from typing import Any
 import tensorflow as tf
 
 from tfx_retrieval.cli.records import as_python
+from tfx_retrieval.datasets import untuned
 from tfx_retrieval.proto import feature_config_pb2
 
 _BATCH = 8192
@@ -68,7 +69,7 @@ def read_rows(
         feature_config: What the run was made with.
     """
     column = feature_config.query.id
-    records = tf.data.TFRecordDataset(list(files), compression_type="GZIP")
+    records = untuned(tf.data.TFRecordDataset(list(files), compression_type="GZIP"))
     dtype = next((_dtype(record, column) for record in records.take(1)), None)
     query_id = _as_dtype(query_id, dtype)
     if dtype != (tf.string if isinstance(query_id, str) else tf.int64):
