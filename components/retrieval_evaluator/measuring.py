@@ -157,9 +157,12 @@ def measure_model(
         table = _InteractionTable(interactions, catalogue, wanted)
         history = _count_history(earlier_parts, splits, catalogue, table.query_ids)
     masks, notes = _slice_masks(table, interactions, history, wanted)
+    left_out, records = interactions.ids.left_out, list(interactions.records)
+    # The records are the largest part of what was read, and each model's are needed once.
+    del interactions
     scored = [
-        model_scores.score_function(model, catalogue, records.take(pa.array(table.rows)))
-        for model, records in zip(models, interactions.records, strict=True)
+        model_scores.score_function(model, catalogue, records.pop(0).take(pa.array(table.rows)))
+        for model in models
     ]
     measured = evaluation.evaluate_rankings(
         scored[0][0],
@@ -180,7 +183,7 @@ def measure_model(
     return Measurement(
         measured,
         splits,
-        interactions.ids.left_out,
+        left_out,
         int(history.train_interactions),
         (*table.notes, *notes),
     )

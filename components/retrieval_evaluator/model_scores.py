@@ -126,20 +126,30 @@ def score_function(
     """
     candidates = _candidate_embeddings(trained, catalogue)
     encoded = records.dictionary_encode()
-    embedder = embed.embedder(trained.model, "embed_query_examples", trained.where)
-    distinct = encoded.dictionary
-    parts = [
-        distinct.slice(start, _EMBEDDED_ROWS) for start in range(0, len(distinct), _EMBEDDED_ROWS)
-    ]
-    with concurrent.futures.ThreadPoolExecutor(_THREADS) as threads:
-        embedded = threads.map(lambda part: embedder(np.array(part.to_pylist(), object)), parts)
-        queries = np.concatenate(list(embedded))
+    queries = _query_embeddings(trained, encoded.dictionary, candidates.shape[1])
     _logger.info(
         "embedded %s candidates and %s distinct queries",
         f"{len(candidates):,}",
         f"{len(queries):,}",
     )
     return dot_product_scores(queries, candidates), encoded.indices.to_numpy().astype(np.int64)
+
+
+def _query_embeddings(
+    trained: TrainedModel, records: pa.Array, dimension: int
+) -> npt.NDArray[np.float32]:
+    """Embeds serialized tf.Examples of the query columns, a part at a time."""
+    embedder = embed.embedder(trained.model, "embed_query_examples", trained.where)
+    embeddings = np.empty((len(records), dimension), np.float32)
+
+    def embed_part(start: int) -> None:
+        part = records.slice(start, _EMBEDDED_ROWS)
+        embeddings[start : start + len(part)] = embedder(np.array(part.to_pylist(), object))
+
+    with concurrent.futures.ThreadPoolExecutor(_THREADS) as threads:
+        for _ in threads.map(embed_part, range(0, len(records), _EMBEDDED_ROWS)):
+            pass
+    return embeddings
 
 
 def _candidate_embeddings(trained: TrainedModel, catalogue: Catalogue) -> npt.NDArray[np.float32]:
