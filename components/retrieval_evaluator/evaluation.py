@@ -12,6 +12,7 @@ Plain NumPy: `evaluate_rankings` serves the RetrievalEvaluator and benchmarks al
 
 from __future__ import annotations
 
+import concurrent.futures
 import dataclasses
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -40,6 +41,7 @@ from tfx_retrieval.errors import InputError, Problem
 __all__ = ["DEFAULT_KS", "Evaluation", "SliceResult", "dot_product_scores", "evaluate_rankings"]
 
 DEFAULT_KS = (10, 50, 100)
+_THREADS = 2
 
 Metrics = dict[str, float | None]
 
@@ -194,20 +196,27 @@ def evaluate_rankings(
                 "Do not exclude seen items (exclude_seen_splits=[]), or check the split.",
             )
         )
-    orders = (
-        popularity.popularity_order(counts, len(distinct)),
-        popularity.random_order(number_of_candidates, len(distinct), seed),
-    )
-    outcomes = {
-        "model": (problem, rank_by_scores(problem, scores, cutoffs, information, batch_size)),
-        "popularity": (problem, rank_by_order(problem, orders[0], cutoffs, information)),
-        "random": (problem, rank_by_order(problem, orders[1], cutoffs, information)),
+    orders = {
+        "popularity": popularity.popularity_order(counts, len(distinct)),
+        "random": popularity.random_order(number_of_candidates, len(distinct), seed),
     }
-    if baseline_scores is not None:
-        other = problem_of(baseline_score_rows)
-        outcome = rank_by_scores(other, baseline_scores, cutoffs, information, batch_size)
-        outcomes["baseline_model"] = (other, outcome)
-    tables = {name: metric_table(*pair, cutoffs) for name, pair in outcomes.items()}
+    with concurrent.futures.ThreadPoolExecutor(_THREADS) as threads:
+        ranked = {
+            name: threads.submit(rank_by_order, problem, order, cutoffs, information)
+            for name, order in orders.items()
+        }
+        outcomes: dict[str, tuple[RankingProblem, Outcome]] = {
+            "model": (problem, rank_by_scores(problem, scores, cutoffs, information, batch_size))
+        }
+        outcomes.update((name, (problem, future.result())) for name, future in ranked.items())
+        if baseline_scores is not None:
+            other = problem_of(baseline_score_rows)
+            outcome = rank_by_scores(other, baseline_scores, cutoffs, information, batch_size)
+            outcomes["baseline_model"] = (other, outcome)
+        measured = threads.map(lambda name: metric_table(*outcomes[name], cutoffs), outcomes)
+        tables = dict(zip(outcomes, measured, strict=True))
+        of_slices = threads.map(lambda name: _slice_result(name, outcomes, cutoffs), masks)
+        sliced = dict(zip(masks, of_slices, strict=True))
     overall = {
         name: _with_coverage(tables[name], outcome, cutoffs)
         for name, (_, outcome) in outcomes.items()
@@ -220,7 +229,7 @@ def evaluate_rankings(
         confidence_intervals=bootstrap.confidence_intervals(
             tables["model"], bootstrap_samples, seed
         ),
-        slices={name: _slice_result(name, outcomes, cutoffs) for name in masks},
+        slices=sliced,
         counts=_counts(problem),
         notes=_notes(problem, cutoffs),
         per_query=tables["model"],

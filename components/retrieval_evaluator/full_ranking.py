@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import collections
 import concurrent.futures
 import dataclasses
 from collections.abc import Iterator, Sequence
@@ -81,31 +80,33 @@ def rank_requests(
             batch_scores, is_seen[query_of], asked.candidate, max(ks)
         )
 
-    # NumPy lets go of Python's lock; no two batches share a request. The threads of two matrix
-    # products at once would be in each other's way.
-    with (
-        threadpoolctl.threadpool_limits(1, "blas"),
-        concurrent.futures.ThreadPoolExecutor(_THREADS) as threads,
-    ):
-        collections.deque(
-            threads.map(rank_simple, _batches(requests, np.flatnonzero(simple), size)), maxlen=0
-        )
-    for rankings, entries, asked in _batches(requests, np.flatnonzero(~simple), size):
-        batch = _rank_batch(
+    def rank(batch: tuple[IntArray, IntArray, Requests]) -> None:
+        rankings, entries, asked = batch
+        ranked = _rank_batch(
             _checked_scores(scores, score_rows[rankings], width),
             seen.of_rows(ranking_queries[rankings]),
             asked,
             max(ks),
             np.flatnonzero(counted[rankings]),
         )
-        excluded[entries], kept[entries] = batch.excluded, batch.kept
+        excluded[entries], kept[entries] = ranked.excluded, ranked.kept
         for column, k in enumerate(ks):
-            first = batch.top_rank <= k
-            items = batch.top_item[first]
+            first = ranked.top_rank <= k
+            items = ranked.top_item[first]
             recommended[column, items] = True
             information[rankings, column] = row_means(
-                batch.top_row[first], item_information[items], len(rankings)
+                ranked.top_row[first], item_information[items], len(rankings)
             )
+
+    # NumPy lets go of Python's lock; no two batches share a request or a ranking. The threads of
+    # two matrix products at once would be in each other's way.
+    with (
+        threadpoolctl.threadpool_limits(1, "blas"),
+        concurrent.futures.ThreadPoolExecutor(_THREADS) as threads,
+    ):
+        for function, chosen in ((rank, ~simple), (rank_simple, simple)):
+            for _ in threads.map(function, _batches(requests, np.flatnonzero(chosen), size)):
+                pass
     return Ranks(excluded, kept, recommended, information)
 
 
