@@ -24,7 +24,7 @@ from tfx.utils import import_utils, io_utils, proto_utils
 
 from tfx_retrieval.components.config_codegen import packaging
 from tfx_retrieval.components.transform import engine as engines
-from tfx_retrieval.components.transform import in_process, records, tft_internal
+from tfx_retrieval.components.transform import in_process, records, tft_analyzers, tft_internal
 from tfx_retrieval.errors import InputError, Problem
 
 MODULE_KEY = "module"
@@ -79,7 +79,7 @@ class Executor(tfx_executor.Executor):
                     transform = _trace(
                         preprocessing_fn, module, input_dict, exec_properties, directory
                     )
-                except tft_internal.NeedsBeamError as error:
+                except tft_analyzers.NeedsBeamError as error:
                     obstacles.append(str(error))
             if transform is None:
                 _refuse_beam_if_in_process(engine, obstacles)
@@ -204,7 +204,7 @@ def _trace(
     )
     try:
         return in_process.InProcessTransform(preprocessing_fn, schema, directory)
-    except tft_internal.NeedsBeamError:
+    except tft_analyzers.NeedsBeamError:
         raise
     except Exception as error:
         columns = ", ".join(sorted(feature.name for feature in schema.feature))

@@ -7,6 +7,7 @@ columns take it two minutes on two cores, and this engine less than ten seconds.
 
 from __future__ import annotations
 
+import concurrent.futures
 import contextlib
 import dataclasses
 import itertools
@@ -17,13 +18,12 @@ import time
 from collections.abc import Iterable, Iterator, Sequence
 
 import tensorflow as tf
-import tensorflow_transform as tft
 from tensorflow_metadata.proto.v0 import schema_pb2
 from tfx.utils import io_utils
 from tfx_bsl.tfxio import tf_example_record
 
 from tfx_retrieval import read_ahead
-from tfx_retrieval.components.transform import records, tft_internal
+from tfx_retrieval.components.transform import records, tft_analyzers, tft_internal
 
 _LOGGER = logging.getLogger("tfx_retrieval.transform")
 
@@ -68,7 +68,7 @@ class InProcessTransform:
             directory: Local directory to work in; the caller removes it.
 
         Raises:
-            tft_internal.NeedsBeamError: Its analyzers or the schema need Beam.
+            tft_analyzers.NeedsBeamError: Its analyzers or the schema need Beam.
         """
         self._schema = schema
         self._directory = directory
@@ -77,13 +77,13 @@ class InProcessTransform:
         # What Beam would feed; schemas can describe tensors that parsing by column cannot make.
         beam = tf_example_record.TFExampleRecord("", schema=schema).TensorAdapter()
         if schema.tensor_representation_group or type_specs != beam.OriginalTypeSpecs():
-            raise tft_internal.NeedsBeamError("the schema describes tensors of its own")
+            raise tft_analyzers.NeedsBeamError("the schema describes tensors of its own")
         self._traced = tft_internal.TracedTransform(
             preprocessing_fn, type_specs, os.path.join(directory, "trace")
         )
         self._columns = self._traced.columns()
         if not self._columns:
-            raise tft_internal.NeedsBeamError("the module uses no column")
+            raise tft_analyzers.NeedsBeamError("the module uses no column")
         self._feature_spec = {column: spec[column] for column in self._columns}
         self._phases = self._traced.phases()
 
@@ -96,15 +96,21 @@ class InProcessTransform:
         """
         sources = {split: self._source(split) for split in splits}
         replacements = self._analyze([sources[split] for split in splits if split.analyze])
-        graph = os.path.join(self._directory, "graph")
         written = [split for split in splits if split.output_uri]
-        # Rows are read while the graph is written, and while those before them are transformed.
-        with read_ahead.read_ahead(_batches(written, sources), _BATCHES_AHEAD) as batches:
-            self._traced.write(graph, self._schema, replacements)
-            io_utils.copy_dir(graph, transform_graph_uri)
-            transform = tft_internal.load_transform_function(graph, self._columns)
-            schema = tft.TFTransformOutput(graph).transformed_metadata.schema
-            self._write_transformed(written, batches, transform, schema)
+        with (
+            concurrent.futures.ThreadPoolExecutor(1) as thread,
+            # Rows are read while the graph is traced, and while those before them are transformed.
+            read_ahead.read_ahead(_batches(written, sources), _BATCHES_AHEAD) as batches,
+        ):
+            finished = self._traced.finish(replacements, self._columns)
+            graph = thread.submit(self._write_graph, finished, transform_graph_uri)
+            self._write_transformed(written, batches, finished)
+            graph.result()
+
+    def _write_graph(self, finished: tft_internal.FinishedTransform, uri: str) -> None:
+        directory = os.path.join(self._directory, "graph")
+        finished.write(directory, self._schema)
+        io_utils.copy_dir(directory, uri)
 
     def _source(self, split: Split) -> records.BatchSource:
         return records.BatchSource(
@@ -140,30 +146,30 @@ class InProcessTransform:
         self,
         splits: Sequence[Split],
         batches: Iterable[tuple[Split, records.Batch]],
-        transform: tft_internal.BatchFn,
-        schema: schema_pb2.Schema,
+        finished: tft_internal.FinishedTransform,
     ) -> None:
         """Writes the transformed rows of all splits; the last of one beside the first of another.
 
         Args:
             splits: What to write.
             batches: Their parsed rows.
-            transform: Function of a batch.
-            schema: Schema of what it returns.
+            finished: What to do with them.
         """
         start, rows = time.monotonic(), dict.fromkeys(splits, 0)
-        converter = tft_internal.arrow_converter(schema)
+        converter = tft_internal.arrow_converter(finished.schema)
         directories = {
             split: os.path.join(self._directory, "examples", str(number))
             for number, split in enumerate(splits)
         }
         with contextlib.ExitStack() as stack:
             writers = {
-                split: stack.enter_context(records.ExampleWriter(directory, _PREFIX, schema))
+                split: stack.enter_context(
+                    records.ExampleWriter(directory, _PREFIX, finished.schema)
+                )
                 for split, directory in directories.items()
             }
             for split, batch in batches:
-                transformed = converter.convert(dict(transform(batch)))
+                transformed = converter.convert(dict(finished.transform(batch)))
                 rows[split] += transformed.num_rows
                 writers[split].write(transformed)
         for split, directory in directories.items():

@@ -1,4 +1,4 @@
-"""The only module that calls what TensorFlow Transform (TFT) does not promise to keep.
+"""The only module, with `tft_analyzers`, that calls what TensorFlow Transform (TFT) may change.
 
 TFT's public way to analyse data is Apache Beam. Its tracing, its analyzers' operations and its
 SavedModel writer are reachable without Beam, but undocumented; `version_problem` says whether
@@ -8,10 +8,9 @@ the installed version is one that the tests of this package have proven equal to
 from __future__ import annotations
 
 import dataclasses
-import functools
 import json
 import os
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -20,7 +19,6 @@ import tensorflow_transform as tft
 from tensorflow_metadata.proto.v0 import schema_pb2
 from tensorflow_transform import (
     analyzer_nodes,
-    analyzers,
     annotators,
     graph_context,
     graph_tools,
@@ -32,23 +30,12 @@ from tensorflow_transform import (
 from tensorflow_transform.saved import saved_transform_io_v2
 from tensorflow_transform.tf_metadata import dataset_metadata, metadata_io, schema_utils
 
-from tfx_retrieval.components.transform import analysis
+from tfx_retrieval.components.transform import tft_analyzers
 
 _TESTED_VERSIONS = ("1.16",)
-# tft.min, max, sum, size; mean, var and the z-score; quantiles and bucketize.
-_PROVEN_COMBINERS = (
-    analyzers.NumPyCombiner,
-    analyzers.WeightedMeanAndVarCombiner,
-    analyzers.QuantilesCombiner,
-)
-
 Tensor: TypeAlias = tf.Tensor | tf.SparseTensor | tf.RaggedTensor
 PreprocessingFn = Callable[[Mapping[str, Tensor]], Mapping[str, Tensor]]
 BatchFn = Callable[[Mapping[str, Tensor]], Mapping[str, Tensor]]
-
-
-class NeedsBeamError(Exception):
-    """Something is not proven to give the same results in process; the message says what."""
 
 
 def version_problem() -> str:
@@ -72,21 +59,6 @@ def type_specs(spec: Mapping[str, Any]) -> dict[str, tf.TypeSpec]:
 
 
 @dataclasses.dataclass(frozen=True)
-class AnalyzerInputs:
-    """One pass's demand: graph tensors, by name, and the fold that takes their values.
-
-    Attributes:
-        tensors: Names of the graph tensors.
-        fold: Takes their values batch by batch.
-        counted: The one tensor's distinct values and their counts are wanted, not its values.
-    """
-
-    tensors: tuple[str, ...]
-    fold: analysis.Fold
-    counted: bool = False
-
-
-@dataclasses.dataclass(frozen=True)
 class Phase:
     """Analyzers that can be computed in one pass over the data.
 
@@ -97,7 +69,7 @@ class Phase:
         dtypes: The types of those tensors.
     """
 
-    inputs: tuple[AnalyzerInputs, ...]
+    inputs: tuple[tft_analyzers.AnalyzerInputs, ...]
     results: Mapping[str, Callable[[], Any]]
     dtypes: Mapping[str, tf.DType]
 
@@ -149,7 +121,7 @@ class TracedTransform:
         analyzed = [
             tensor
             for sink in self._sinks
-            for source in _sources(sink.future)
+            for source in tft_analyzers.sources_of(sink.future)
             for tensor in source.tensors
         ]
         wanted = [*self._outputs.values(), *analyzed]
@@ -162,7 +134,7 @@ class TracedTransform:
             The phases in order; empty if nothing is analyzed.
 
         Raises:
-            NeedsBeamError: An analyzer must run under Beam.
+            tft_analyzers.NeedsBeamError: An analyzer must run under Beam.
         """
         phases = []
         ready = {tf_utils.hashable_tensor_or_op(sink.tensor): False for sink in self._sinks}
@@ -176,12 +148,12 @@ class TracedTransform:
                 for sink in waiting
                 if all(
                     analyzer.ready_to_run(tensor)
-                    for source in _sources(sink.future)
+                    for source in tft_analyzers.sources_of(sink.future)
                     for tensor in source.tensors
                 )
             ]
             if not runnable:
-                raise NeedsBeamError(
+                raise tft_analyzers.NeedsBeamError(
                     "the module uses analyzers that depend on each other in a circle"
                 )
             phases.append(self._phase(runnable))
@@ -191,7 +163,7 @@ class TracedTransform:
         return phases
 
     def _phase(self, sinks: Sequence[Any]) -> Phase:
-        visitor = _FoldVisitor(
+        visitor = tft_analyzers.FoldVisitor(
             os.path.join(self._directory, "vocabularies"), self._vocabulary_files
         )
         traverser = nodes.Traverser(visitor)
@@ -220,16 +192,13 @@ class TracedTransform:
             `phase.inputs`.
         """
         names = sorted({name for demand in phase.inputs for name in demand.tensors})
-        pruned = self._pruned_function(replacements, {name: name for name in names})
+        module, _ = self._trace(replacements, {name: name for name in names})
+        transform = self._batch_function(module, columns)
         specs = {column: self._specs[column] for column in columns}
-        inputs, missing = self._inputs, set(self._specs) - set(columns)
 
         @tf.function(input_signature=[specs], autograph=False)
         def analyzer_inputs(batch: Mapping[str, Tensor]) -> list[list[tf.Tensor]]:
-            fed = dict(batch)
-            if missing:
-                fed.update(tf2_utils.supply_missing_inputs(inputs, 1, missing))
-            values = pruned(*tf.nest.flatten(fed, expand_composites=True))
+            values = transform(batch)
             return [
                 list(_distinct(values[demand.tensors[0]]))
                 if demand.counted
@@ -242,71 +211,105 @@ class TracedTransform:
 
         return evaluate
 
-    def _pruned_function(
-        self, replacements: Mapping[str, tf.Tensor], outputs: Mapping[str, str]
-    ) -> Callable[..., Mapping[str, tf.Tensor]]:
+    def finish(
+        self, replacements: Mapping[str, tf.Tensor], columns: Sequence[str]
+    ) -> FinishedTransform:
+        """Traces the preprocessing_fn with the results of its analyzers.
+
+        Args:
+            replacements: Results of all phases.
+            columns: Inputs that will be fed; outputs must not depend on others.
+        """
+        module, traced = self._trace(replacements, None)
+        inputs = tf2_utils.get_structured_inputs_from_func_graph(traced.graph)
+        impl_helper._validate_analyzers_fingerprint(self._fingerprint, traced.graph, inputs)
+        metadata = impl_helper._trace_and_get_metadata(
+            traced, inputs, self._preprocessing_fn, self._directory, dict(replacements)
+        )
+        specs = {column: self._specs[column] for column in columns}
+        transform = tf.function(
+            self._batch_function(module, columns), input_signature=[specs], autograph=False
+        )
+        return FinishedTransform(transform, metadata.schema, module, self._asset_map)
+
+    def _trace(
+        self, replacements: Mapping[str, tf.Tensor], outputs: Mapping[str, str] | None
+    ) -> tuple[tf.Module, Any]:
+        """Traces the preprocessing_fn with the results so far.
+
+        Args:
+            replacements: Results of the phases before.
+            outputs: Graph tensors to return; None returns what the preprocessing_fn does.
+
+        Returns:
+            A module that owns the tables and has the function as `transform_fn`, and the function
+            before what it does not need was left out.
+        """
+        module = tf.Module()
         context = graph_context.TFGraphContext(
-            module_to_export=tf.Module(),
+            module_to_export=module,
             temp_dir=self._directory,
             evaluated_replacements=dict(replacements),
         )
         traced = impl_helper.get_traced_transform_fn(
-            self._preprocessing_fn, self._specs, context, output_keys_to_name_map=dict(outputs)
+            self._preprocessing_fn,
+            self._specs,
+            context,
+            output_keys_to_name_map=None if outputs is None else dict(outputs),
         )
-        module = context.module_to_export
-        saved_transform_io_v2.trace_and_update_module(
+        return module, saved_transform_io_v2.trace_and_update_module(
             module, traced, "transform_fn", strip_control_dependencies=False
         )
-        # The module owns the lookup tables, so the function that is returned must hold it.
-        return lambda *arguments: module.transform_fn(*arguments)
 
-    def write(
-        self, directory: str, schema: schema_pb2.Schema, replacements: Mapping[str, tf.Tensor]
-    ) -> None:
+    def _batch_function(self, module: tf.Module, columns: Sequence[str]) -> BatchFn:
+        """Returns a function of a parsed batch of some columns, on which its outputs depend."""
+        missing = set(self._specs) - set(columns)
+
+        def transform(batch: Mapping[str, Tensor]) -> Mapping[str, Tensor]:
+            fed = dict(batch)
+            if missing:
+                fed.update(tf2_utils.supply_missing_inputs(self._inputs, 1, missing))
+            return module.transform_fn(*tf.nest.flatten(fed, expand_composites=True))
+
+        return transform
+
+
+@dataclasses.dataclass(frozen=True)
+class FinishedTransform:
+    """A preprocessing_fn with the results of its analyzers.
+
+    Attributes:
+        transform: Function of a parsed batch.
+        schema: Schema of what it returns.
+        module: Owns what the function is made of.
+        asset_map: Vocabulary files by name, as TFT annotates them.
+    """
+
+    transform: BatchFn
+    schema: schema_pb2.Schema
+    module: tf.Module
+    asset_map: Mapping[str, str]
+
+    def write(self, directory: str, schema: schema_pb2.Schema) -> None:
         """Writes the transform graph in the layout of `tft.TFTransformOutput`.
 
         Args:
             directory: Local directory.
             schema: Schema of the inputs.
-            replacements: Results of all phases.
         """
-        model = os.path.join(directory, tft.TFTransformOutput.TRANSFORM_FN_DIR)
-        metadata = os.path.join(directory, tft.TFTransformOutput.TRANSFORMED_METADATA_DIR)
-        impl_helper.trace_and_write_v2_saved_model(
-            model,
-            self._preprocessing_fn,
-            self._specs,
-            self._directory,
-            self._fingerprint,
-            dict(replacements),
-            output_keys_to_name_map=None,
-            save_options=None,
-        )
-        os.rename(os.path.join(model, impl_helper.METADATA_DIR_NAME), metadata)
-        if self._asset_map:
-            with open(os.path.join(metadata, tft.TFTransformOutput.ASSET_MAP), "w") as file:
-                json.dump(self._asset_map, file)
-        metadata_io.write_metadata(
-            dataset_metadata.DatasetMetadata(schema),
-            os.path.join(directory, tft.TFTransformOutput.RAW_METADATA_DIR),
-        )
-
-
-def load_transform_function(directory: str, columns: Sequence[str]) -> BatchFn:
-    """Loads the transform graph that was written to `directory`.
-
-    Args:
-        directory: Local directory that `TracedTransform.write` wrote.
-        columns: Inputs that will be fed; outputs must not depend on others.
-
-    Returns:
-        A function of a parsed batch.
-    """
-    loader = saved_transform_io_v2.SavedModelLoader(
-        os.path.join(directory, tft.TFTransformOutput.TRANSFORM_FN_DIR)
-    )
-    loader.finalize(list(columns), list(loader.structured_outputs))
-    return loader.apply_transform_model
+        output = tft.TFTransformOutput
+        tf.saved_model.save(self.module, os.path.join(directory, output.TRANSFORM_FN_DIR))
+        for name, written in (
+            (output.TRANSFORMED_METADATA_DIR, self.schema),
+            (output.RAW_METADATA_DIR, schema),
+        ):
+            metadata_io.write_metadata(
+                dataset_metadata.DatasetMetadata(written), os.path.join(directory, name)
+            )
+        if self.asset_map:
+            path = os.path.join(directory, output.TRANSFORMED_METADATA_DIR, output.ASSET_MAP)
+            with open(path, "w") as file:
+                json.dump(self.asset_map, file)
 
 
 def arrow_converter(schema: schema_pb2.Schema) -> Any:
@@ -317,131 +320,3 @@ def arrow_converter(schema: schema_pb2.Schema) -> Any:
 def _distinct(terms: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
     distinct, _, counts = tf.unique_with_counts(terms)
     return distinct, counts
-
-
-def _sources(value: nodes.ValueNode) -> Iterator[analyzer_nodes.TensorSource]:
-    """Yields the tensors that an analyzer's result is computed from."""
-    operation = value.parent_operation
-    if isinstance(operation.operation_def, analyzer_nodes.TensorSource):
-        yield operation.operation_def
-    for parent in operation.inputs:
-        yield from _sources(parent)
-
-
-class _FoldVisitor(nodes.Visitor):
-    """Maps TFT's operations to folds and to results that can be had once the folds are full.
-
-    The value of a node is: for a source, the names of its tensors; for an accumulation and its
-    merge, the fold; for a pruned vocabulary, the vocabulary; for a result, a function without
-    arguments.
-    """
-
-    def __init__(self, directory: str, vocabulary_files: set[str]) -> None:
-        """Starts without demands.
-
-        Args:
-            directory: Local directory for vocabulary files.
-            vocabulary_files: Names of the files claimed so far; extended here.
-        """
-        self.inputs: list[AnalyzerInputs] = []
-        self._directory = directory
-        self._vocabulary_files = vocabulary_files
-        self._handlers: dict[type, Callable[..., tuple[Any, ...]]] = {
-            analyzer_nodes.TensorSource: self._source,
-            analyzer_nodes.VocabularyAccumulate: self._count_terms,
-            analyzer_nodes.VocabularyMerge: self._pass_on,
-            analyzer_nodes.VocabularyPrune: self._prune,
-            analyzer_nodes.VocabularyCount: self._size,
-            analyzer_nodes.VocabularyOrderAndWrite: self._write,
-            analyzer_nodes.CacheableCombineAccumulate: self._combine,
-            analyzer_nodes.CacheableCombineMerge: self._pass_on,
-            analyzer_nodes.ExtractCombineMergeOutputs: self._outputs,
-        }
-
-    def validate_value(self, value: Any) -> None:
-        """Accepts every value; the handlers make them."""
-
-    def visit(self, operation_def: Any, input_values: tuple[Any, ...]) -> tuple[Any, ...]:
-        """Returns the values of an operation's outputs."""
-        handler = self._handlers.get(type(operation_def))
-        if handler is None:
-            raise NeedsBeamError(
-                f"the module uses {type(operation_def).__name__}, {operation_def.label}"
-            )
-        return handler(operation_def, *input_values)
-
-    def _source(self, operation_def: Any) -> tuple[Any, ...]:
-        return (tuple(tensor.name for tensor in operation_def.tensors),)
-
-    def _pass_on(self, operation_def: Any, fold: analysis.Fold) -> tuple[Any, ...]:
-        del operation_def
-        return (fold,)
-
-    def _count_terms(self, operation_def: Any, tensors: tuple[str, ...]) -> tuple[Any, ...]:
-        frequency = analyzers._VocabOrderingType.FREQUENCY
-        if operation_def.vocab_ordering_type != frequency or len(tensors) != 1:
-            raise NeedsBeamError(
-                f"the module uses a vocabulary ordered by weights or labels, {operation_def.label}"
-            )
-        counts = analysis.TermCounts()
-        self.inputs.append(AnalyzerInputs(tensors, counts, counted=True))
-        return (counts,)
-
-    def _prune(self, operation_def: Any, counts: analysis.TermCounts) -> tuple[Any, ...]:
-        if operation_def.key_fn is not None:
-            raise NeedsBeamError(f"the module uses a vocabulary with key_fn, {operation_def.label}")
-        return (
-            analysis.Vocabulary(counts, operation_def.top_k, operation_def.frequency_threshold),
-        )
-
-    def _size(
-        self, operation_def: Any, terms: analysis.TermCounts | analysis.Vocabulary
-    ) -> tuple[Any, ...]:
-        del operation_def
-        # An empty vocabulary is written with one placeholder.
-        return (lambda: max(len(terms), 1),)
-
-    def _write(
-        self, operation_def: Any, vocabulary: analysis.Vocabulary, *reserved: Any
-    ) -> tuple[Any, ...]:
-        if reserved or operation_def.fingerprint_shuffle or operation_def.file_format != "text":
-            raise NeedsBeamError(
-                "the module uses a vocabulary with reserved tokens, shuffled, or not written as "
-                f"text, {operation_def.label}"
-            )
-        name = operation_def.vocab_filename
-        if name in self._vocabulary_files:
-            raise ValueError(
-                f"two vocabularies are written to the file {name!r}: give each a vocab_filename "
-                "of its own, or apply one vocabulary to both columns with tft.apply_vocabulary"
-            )
-        self._vocabulary_files.add(name)
-        file = analysis.VocabularyFile(
-            vocabulary,
-            os.path.join(self._directory, name),
-            bool(operation_def.store_frequency),
-            analyzers.get_empy_vocabulary_dummy_value(operation_def.input_dtype),
-        )
-        return (file.write,)
-
-    def _combine(self, operation_def: Any, tensors: tuple[str, ...]) -> tuple[Any, ...]:
-        combiner = operation_def.combiner
-        weighted = getattr(combiner, "_compute_weighted", False) or getattr(
-            combiner, "_has_weights", False
-        )
-        if type(combiner) not in _PROVEN_COMBINERS or weighted:
-            raise NeedsBeamError(
-                f"the module uses {type(combiner).__name__}, {operation_def.label}"
-            )
-        fold = analysis.CombinerFold(combiner)
-        self.inputs.append(AnalyzerInputs(tensors, fold))
-        return (fold,)
-
-    def _outputs(self, operation_def: Any, fold: analysis.CombinerFold) -> tuple[Any, ...]:
-        return tuple(
-            functools.partial(_output, fold, index) for index in range(operation_def.num_outputs)
-        )
-
-
-def _output(fold: analysis.CombinerFold, index: int) -> np.ndarray:
-    return fold.outputs[index]
