@@ -21,7 +21,7 @@ _ROWS_AT_ONCE = 1 << 15
 _ROWS_PER_SHARD = 1 << 17
 # Each takes memory, and Python's lock lets few of them work at once.
 _MAX_THREADS = 8
-# With the lowest level of zlib files are as large, with its default one a tenth smaller.
+# Files are as large as with the lowest level of zlib.
 _LEVEL = 1
 # Window bits of zlib's that ask for a gzip header.
 _GZIP = 31
