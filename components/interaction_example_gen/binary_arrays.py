@@ -11,7 +11,15 @@ BINARY = pa.large_binary()
 
 
 def lookup(sizes: np.ndarray, make: Callable[[int], bytes]) -> pa.Array:
-    """Returns `make(size)` for each size, called once for each distinct one."""
+    """Returns `make(size)` for each size, called once for each distinct one.
+
+    Args:
+        sizes: int64 [n].
+        make: Returns the bytes for a size.
+
+    Returns:
+        Large binary array [n].
+    """
     distinct, codes = np.unique(sizes, return_inverse=True)
     return pa.array([make(int(size)) for size in distinct], BINARY).take(pa.array(codes))
 

@@ -97,6 +97,7 @@ class InProcessTransform:
         sources = {split: self._source(split) for split in splits}
         replacements = self._analyze([sources[split] for split in splits if split.analyze])
         written = [split for split in splits if split.output_uri]
+        sources = {split: sources[split] for split in written}
         with (
             concurrent.futures.ThreadPoolExecutor(1) as thread,
             # Rows are read while the graph is traced, and while those before them are transformed.

@@ -236,6 +236,7 @@ class TwoTowerModel(tfrs.Model):
         Returns:
             Loss and metrics by name, as means over the epoch so far.
         """
+        # A variable of Keras, which lowers it where fewer batches are left.
         steps = self._steps_per_execution
 
         def step(taken):
